@@ -7,13 +7,11 @@ generation, and what a lost answer left behind is read and compared by its tags 
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import replace
 
 from bivouac import clock, times
 from bivouac.aws import clients
-from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import NotYetConsistentError
 from bivouac.observability import Event, step
 from bivouac.proof.mesh import EdgeProof
@@ -34,12 +32,12 @@ def handler(event: Event) -> Event:
     namespace_arn = progress.namespace_arn
     if namespace_arn is None:
         return progress.to_json()
-    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+    proofs = [EdgeProof.from_json(entry) for entry in record.edges]
 
     def converged(read_first: bool) -> CreateProgress:
         """With `read_first`, existing services may be others'."""
         return ServiceConvergence(
-            Blueprint.from_json(record.content),
+            record.planned,
             event["generation"],
             namespace_arn,
             event["taskDefinitions"],
@@ -47,7 +45,7 @@ def handler(event: Event) -> Event:
             clients.servicediscovery(),
             Patience.of(progress.blocked, now, deadline, event["fresh"]),
             event["fresh"] and not read_first,
-            {entry["serviceName"]: entry["deploymentId"] for entry in json.loads(record.expected)},
+            {entry["serviceName"]: entry["deploymentId"] for entry in record.expected},
         ).converge(progress, proofs, read_first)
 
     if event["fresh"] and all(made.deployed_at for made in progress.expected):

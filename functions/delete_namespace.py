@@ -14,7 +14,6 @@ from bivouac.aws.cloudmap import Namespace, Removal
 from bivouac.deletion import cloud_map_services
 from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
-from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
 
@@ -59,6 +58,6 @@ def _delete(deletion: Deletion, namespace: Namespace, client: ServiceDiscoveryCl
 @step
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
-    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, clock.now())
+    deletion = Deletion.from_event(record.planned, event, clock.now())
     made_arn = record.namespace_arn if event["recorded"] else None
     return delete_namespace(deletion, made_arn, clients.servicediscovery())

@@ -17,7 +17,6 @@ from bivouac.aws.listing import batches
 from bivouac.deletion import revisions
 from bivouac.deletion.receipt import ItemKind, Outcome, failures
 from bivouac.deletion.step import Deletion
-from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.stack import records
 
@@ -48,7 +47,7 @@ def delete_task_definitions(
 @step
 def handler(event: Event) -> Event:
     record = records().current(event["environment"], event["generation"])
-    deletion = Deletion.from_event(Blueprint.from_json(record.content), event, clock.now())
+    deletion = Deletion.from_event(record.planned, event, clock.now())
     reliable = event["recorded"] and record.names_all_definitions
     registered = sorted(record.task_definitions) if reliable else ()
     return delete_task_definitions(deletion, registered, clients.ecs())

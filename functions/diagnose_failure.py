@@ -7,7 +7,6 @@ READY: the failure came after the proof and undoes nothing. Repeating it is safe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +18,6 @@ from bivouac.aws.client_types import CloudWatchLogsClient, ECSClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.diagnosis import create_verdicts, failure
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status
 from bivouac.errors import SupersededError
 from bivouac.notifications import events
@@ -43,7 +41,7 @@ def diagnose_failure(
         record = records.current(environment, generation)
     except SupersededError as error:
         return {"superseded": True, "error": "SupersededError", "cause": str(error)}
-    blueprint = Blueprint.from_json(record.content)
+    blueprint = record.planned
     read = partial(failure.read, blueprint, ecs)
     name, verdicts = create_verdicts.of(event, blueprint, read)
     if record.status in (Status.READY, Status.DEGRADED):
@@ -53,7 +51,7 @@ def diagnose_failure(
     else:
         found = failure.unexplained(name, create_verdicts.message(event["failure"]))
     records.finish(environment, generation, Status.FAILED, failure=found)
-    failed = replace(record, status=Status.FAILED, failure=json.dumps(found))
+    failed = replace(record, status=Status.FAILED, failure=found)
     Notifier(records, bus)(events.failed(failed, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": name, "cause": found["cause"]}

@@ -14,7 +14,6 @@ from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.lease import Extension
 from bivouac.environment.record import extended, extending, leased
 from bivouac.observability import Event, step
@@ -32,7 +31,7 @@ def extend_lease(event: Event, now: datetime, records: Records, schedules: Sched
     record = leased(records.find(request["environment"]), request["environment"])
     if outdated := extending(record, intent, request.get("generation")):
         return answers.unchanged(record, outdated.reason)
-    blueprint, ttl = Blueprint.from_json(record.content), request.get("ttl")
+    blueprint, ttl = record.planned, request.get("ttl")
     asked = Extension(intent.at, times.duration_seconds(ttl) if ttl else None)
     expected = request.get("expectedExpiresAt")
     end, newest = extended(record, asked, blueprint.longest_lease_seconds, expected)

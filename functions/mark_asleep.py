@@ -22,7 +22,7 @@ def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
     """The execution's output. Raises NotAsleepError with what still runs."""
     environment, generation = event["environment"], event["generation"]
     record = records.current(environment, generation)
-    cluster = record.content["cluster"]["clusterName"]
+    cluster = record.blueprint["cluster"]["clusterName"]
     services = remaining.services(client, cluster, event["names"])
     if left := remaining.tasks_left(client, cluster, services):
         running = ", ".join(f"{name} ({count})" for name, count in sorted(left.most.items()))

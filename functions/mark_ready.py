@@ -12,8 +12,7 @@ from datetime import datetime
 from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
-from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.record import Status, text_of
+from bivouac.environment.record import Status
 from bivouac.notifications import events
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import Event, MetricUnit, metrics, step
@@ -29,7 +28,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
     Raises NotProvenError."""
     environment, generation = event["environment"], event["generation"]
     record = records.current(environment, generation)
-    blueprint = Blueprint.from_json(record.content)
+    blueprint = record.planned
     progress = CreateProgress.from_json(event["progress"])
     answered = [entry for probed in event["probes"].values() for entry in probed["checks"]]
     proof = whole.collected(blueprint, progress.checks or (), answered)
@@ -44,9 +43,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         namespaceArn=progress.namespace_arn,
         readyAt=times.timestamp(now),
     )
-    marked = replace(
-        record, status=Status.READY, edges=text_of(edges), ready_at=times.timestamp(now)
-    )
+    marked = replace(record, status=Status.READY, edges=edges, ready_at=times.timestamp(now))
     Notifier(records, bus)(events.ready(marked, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return answers.ready(marked, blueprint, proof)

@@ -11,7 +11,6 @@ from bivouac.aws import clients, ecs
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint
 from bivouac.observability import Event, step
 from bivouac.services import revisions
 from bivouac.stack import records
@@ -24,10 +23,11 @@ def register_task_definitions(
 
     The record lists what was registered, even if the step fails half-way."""
     record = records.current(environment, generation)
-    blueprint = Blueprint.from_json(record.content)
+    blueprint = record.planned
     prefix = naming.family_prefix(blueprint.stack, blueprint.environment)
     known = set(ecs.families(client, prefix, "ACTIVE"))
-    recorded = {*record.task_definitions, *record.expected_definitions}
+    proven = (each["taskDefinitionArn"] for each in record.expected)
+    recorded = {*record.task_definitions, *proven}
     arns: dict[str, str] = {}
     try:
         for arguments in revisions.wanted(blueprint, generation):

@@ -47,4 +47,4 @@ def held(event: Mapping[str, Any]) -> Blueprint:
     """The blueprint of the event's environment, if the event's generation still holds it.
 
     Raises SupersededError otherwise (W17)."""
-    return records().held(event["environment"], event["generation"])
+    return records().current(event["environment"], event["generation"]).planned

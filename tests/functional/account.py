@@ -331,7 +331,7 @@ class BivouacAccount:
                 "status": Status.CREATING,
                 "execution": execution("first"),
                 "request_hash": blueprint.request_hash,
-                "blueprint": json.dumps(blueprint.to_json()),
+                "blueprint": blueprint.to_json(),
                 "expires_at": "2030-01-01T00:00:00Z",
                 "settle": False,
                 "request": (request := packed({"name": blueprint.environment, "services": []})),
@@ -366,8 +366,7 @@ class BivouacAccount:
     def definitions(self, blueprint: Blueprint, generation: int = 1) -> dict[str, str]:
         """By family; the record is written if it says something else."""
         record = self.records.find(blueprint.environment)
-        wanted = (generation, json.dumps(blueprint.to_json()))
-        if record is None or (record.generation, record.blueprint) != wanted:
+        if record is None or (record.generation, record.planned) != (generation, blueprint):
             self.holds(blueprint, generation)
         answer = register_task_definitions(
             blueprint.environment, generation, self.records, self.client("ecs_sent_once")

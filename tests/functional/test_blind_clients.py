@@ -70,7 +70,7 @@ def test_a_server_deployed_again_is_proven_by_a_client_that_calls_its_new_tasks(
         cluster="bivouac-demo", services=["web", "api", "store"]
     )["services"]
     current = {each["serviceName"]: each["deployments"][0]["id"] for each in described}
-    proofs = json.loads(record.edges)
+    proofs = record.edges
     assert {(each["edge"], each["server_deployment"]) for each in proofs} == {
         ("web -> api:api", current["api"]),
         ("api -> store:store", current["store"]),

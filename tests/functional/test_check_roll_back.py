@@ -235,7 +235,7 @@ class TestConclusions:
             status=Status.FAILED,
             execution="arn",
             request_hash="",
-            blueprint="{}",
+            blueprint={},
             expires_at="2030-01-01T00:00:00Z",
             settle=False,
             request=packed({**environment(), "owner": "changed"}),

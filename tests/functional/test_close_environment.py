@@ -64,7 +64,7 @@ def test_closing_raises_the_generation_and_begins_an_empty_receipt(
     assert answer["lastCheck"] == {"rounds": 0}
     assert found(account) == (2, Status.DELETING, "deletion")
     with pytest.raises(errors.SupersededError):
-        account.records.held("demo", 1)
+        account.records.current("demo", 1)
 
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:

@@ -286,7 +286,7 @@ def test_an_environment_recorded_as_ready_stays_ready(
     assert "is READY" in answer["cause"]
     record = account.records.find("demo")
     assert record is not None
-    assert (record.status, record.failure) == (status, "")
+    assert (record.status, record.failure) == (status, {})
     assert account.told == []
 
 

@@ -69,7 +69,7 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
     record = account.records.find("demo")
     assert record is not None
     assert record.status is Status.READY
-    assert json.loads(record.expected) == [PROVEN]
+    assert record.expected == [PROVEN]
     key = {"environment": {"S": "demo"}}
     item = account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
     assert "server: envoy" in item["proof"]["S"]
@@ -145,7 +145,7 @@ def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAc
     (told,) = marked(account, event())["edges"]
     record = account.records.find("demo")
     assert record is not None
-    (edge,) = record.edge_proofs
+    (edge,) = record.edges
     assert edge["specification"]
     assert edge == {
         "edge": "web:web",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import Any
 
@@ -130,7 +129,7 @@ class TestDegraded:
         ready(account, scripted.runs(), scripted.exits(3, after=0.1, output=["no database"]))
         end_task(account)
         assert rechecked(account) == {"demo": "DEGRADED"}
-        failure = json.loads(known(account).failure)
+        failure = known(account).failure
         assert failure["category"] == "container exit"
         assert "exited with code 3" in failure["cause"]
         ((kind, detail),) = account.told
@@ -145,7 +144,7 @@ class TestDegraded:
         before = account.now()
         assert rechecked(account) == {"demo": "DEGRADED"}
         assert 120 <= (account.now() - before).total_seconds() <= 130
-        failure = json.loads(known(account).failure)
+        failure = known(account).failure
         assert failure["verdicts"][0]["service"] == "web"
         assert "tasks running: 0 of 1" in failure["cause"]
         assert "timeouts.ready" not in failure["cause"]

@@ -378,7 +378,7 @@ class TestNames:
             status=Status.FAILED,
             execution="arn",
             request_hash="",
-            blueprint='{"on_failure": "delete"}',
+            blueprint={"on_failure": "delete"},
             expires_at="2030-01-01T00:00:00Z",
             settle=False,
         )

@@ -9,7 +9,7 @@ from bivouac.deletion.receipt import Item, Outcome
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment.event import SOURCE, EnvironmentEvent, Subject
-from bivouac.environment.record import Record, Status, text_of
+from bivouac.environment.record import Record, Status
 from bivouac.notifications import events
 from bivouac.proof.mesh import EdgeProof
 from tests.requests import event
@@ -50,7 +50,7 @@ def record(status: Status, **changes: Any) -> Record:
         "status": status,
         "execution": f"arn:aws:states:{REGION}:{ACCOUNT}:execution:bivouac-create-environment:shop",
         "request_hash": blueprint.request_hash,
-        "blueprint": text_of(blueprint.to_json()),
+        "blueprint": blueprint.to_json(),
         "expires_at": EXPIRES_AT,
         "settle": False,
     }
@@ -75,7 +75,7 @@ PROOFS = [
     ).to_json()
     for name in ("web -> api:api", "api -> backend:backend")
 ]
-READY = record(Status.READY, edges=text_of(PROOFS), ready_at="2026-01-31T10:00:00Z")
+READY = record(Status.READY, edges=PROOFS, ready_at="2026-01-31T10:00:00Z")
 SINCE = {"since": "2026-01-31T09:59:00Z"}
 RECEIPT = receipt(
     Status.DELETED,
@@ -91,9 +91,9 @@ LEFT = receipt(
 
 TOLD: list[EnvironmentEvent] = [
     events.ready(READY, ABOUT.at),
-    events.failed(record(Status.FAILED, failure=text_of(FAILURE)), ABOUT.at),
+    events.failed(record(Status.FAILED, failure=FAILURE), ABOUT.at),
     events.expiring(READY, ABOUT.at, 3600, EXTEND),
-    events.degraded(record(Status.DEGRADED, failure=text_of(FAILURE | SINCE)), ABOUT.at),
+    events.degraded(record(Status.DEGRADED, failure=FAILURE | SINCE), ABOUT.at),
     events.deleted(record(Status.DELETED, receipt=RECEIPT), ABOUT.at),
     events.not_deleted(
         record(Status.NOT_DELETED, receipt=LEFT, expires_at="2026-01-31T10:15:00Z"), ABOUT.at

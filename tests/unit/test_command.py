@@ -37,7 +37,7 @@ def record(*made: Change, good: Changes | None = None, **changes: Any) -> Record
             "status": Status.READY,
             "execution": "arn",
             "request_hash": "",
-            "blueprint": "{}",
+            "blueprint": {},
             "expires_at": "2030-01-01T00:00:00Z",
             "settle": False,
             "request": packed(redeployed(BASE, known)),

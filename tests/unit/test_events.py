@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bivouac.diagnosis import report
 from bivouac.environment.event import DetailType, EnvironmentEvent, Subject
-from bivouac.environment.record import Record, Status, text_of
+from bivouac.environment.record import Record, Status
 from bivouac.notifications import events
 from bivouac.proof.mesh import EdgeProof
 from tests.requests import environment
@@ -36,7 +36,7 @@ ITEM = {"kind": "service", "name": "web", "outcome": "DELETED"}
 EXTEND = "arn:aws:states:eu-central-1:123456789012:stateMachine:bivouac-extend-lease"
 ARN = "arn:aws:ecs:eu-west-1:123456789012:cluster/bivouac-old"
 PROOF = EdgeProof("web:web", "hash", "", "ecs-svc/1", "OK", "HTTP 200", SOON)
-BLUEPRINT = text_of(planned(environment()).to_json())
+BLUEPRINT = planned(environment()).to_json()
 
 
 def record(subject: Subject, **changes: Any) -> Record:
@@ -48,7 +48,7 @@ def record(subject: Subject, **changes: Any) -> Record:
         "blueprint": BLUEPRINT,
         "expires_at": SOON,
         "settle": False,
-        "failure": text_of(FAILURE),
+        "failure": FAILURE,
         "receipt": {"status": "DELETED", "at": SOON, "items": [ITEM]},
     }
     return Record(subject.environment, subject.generation, **given | changes)
@@ -104,7 +104,7 @@ def test_different_events_have_different_ids() -> None:
         *all_of(replace(ABOUT, environment="other")),
         events.expiring(record(ABOUT, expires_at=LATE), NOW, 3600, EXTEND),
         events.expiring(record(ABOUT), NOW, 600, EXTEND),
-        events.degraded(record(ABOUT, failure=text_of(FAILURE | {"since": LATE})), NOW),
+        events.degraded(record(ABOUT, failure=FAILURE | {"since": LATE}), NOW),
         orphan(ABOUT, f"{ARN}-2"),
         repaired(ABOUT, LATE),
     ]
@@ -131,7 +131,7 @@ def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, l
     verdict = FAILURE["verdicts"][0] | {"service": text}
     failure = {**FAILURE, "cause": letter * report.LIMIT, "verdicts": [verdict] * entries}
     receipt = {"status": "DELETED", "at": SOON, "items": [ITEM | {"name": text}] * entries}
-    found = record(ABOUT, failure=text_of(failure), receipt=receipt)
+    found = record(ABOUT, failure=failure, receipt=receipt)
     told = {
         ("diagnosis", "verdicts"): events.failed(found, NOW),
         ("receipt", "items"): events.deleted(found, NOW),
@@ -145,7 +145,7 @@ def test_edges_are_cut_to_what_fits() -> None:
     """The largest environment has fewer; that of tomorrow may not."""
     without = events.ready(record(ABOUT), NOW)
     assert (without.detail["edges"], without.detail["omitted"]) == ([], 0)
-    proofs = text_of([PROOF.to_json()])
+    proofs = [PROOF.to_json()]
     with mock.patch.object(events, "LIMIT", len(without.text) + 10):
         event = events.ready(record(ABOUT, edges=proofs), NOW)
     assert (event.detail["edges"], event.detail["omitted"]) == ([], 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,7 +44,7 @@ def record(name: str = "a", status: Status = Status.READY, **changes: Any) -> Re
             "status": status,
             "execution": f"{MACHINE}:{name}",
             "request_hash": "same",
-            "blueprint": '{"on_failure": "delete", "schedule": null}',
+            "blueprint": {"on_failure": "delete", "schedule": None},
             "expires_at": times.timestamp(NOW + timedelta(hours=8)),
             "settle": False,
             **changes,
@@ -97,7 +96,7 @@ records = st.builds(
     status=st.sampled_from(Status),
     verb=st.sampled_from(Verb),
     blueprint=st.sampled_from(
-        ['{"on_failure": "delete", "schedule": null}', '{"on_failure": "keep", "schedule": {}}']
+        [{"on_failure": "delete", "schedule": None}, {"on_failure": "keep", "schedule": {}}]
     ),
     expires_at=moments.map(times.timestamp),
 )
@@ -200,7 +199,9 @@ class TestEverySituation:
         for finding in findings(found):
             about = finding.record
             if finding.kind is FindingKind.DIED and isinstance(about, Record):
-                keeps = about.status is not Status.DELETING and "keep" in about.blueprint
+                keeps = (
+                    about.status is not Status.DELETING and about.blueprint["on_failure"] == "keep"
+                )
                 assert not (keeps and starts_a_deletion(finding))
 
     @given(situations())
@@ -281,7 +282,7 @@ class TestDied:
         dead = {"a": holder(ended_ago=GRACE)}
         (first,) = findings(facts(died, holders=dead))
         assert first.due is not None
-        recorded = replace(died, status=Status.FAILED, failure=json.dumps(first.due.failure))
+        recorded = replace(died, status=Status.FAILED, failure=first.due.failure or {})
         again = [each.due for each in findings(facts(recorded, holders=dead))]
         assert [due.start for due in again if due] == [first.due.start] * bool(first.due.start)
 
@@ -309,8 +310,8 @@ def test_an_adopted_record_has_no_request() -> None:
     """Nobody can redeploy or wake what was found."""
     adopted = adoption.adopted("a", "bivouac", ["theirs.internal"], None, 1, NOW)
     assert (adopted.request, adopted.base_request) == ("", "")
-    assert adopted.content["namespace"] == "theirs.internal"
-    assert adopted.content["services"] == []
+    assert adopted.blueprint["namespace"] == "theirs.internal"
+    assert adopted.blueprint["services"] == []
 
 
 class TestInTurn:

@@ -31,7 +31,7 @@ def record(status: Status = Status.CREATING, **changes: Any) -> Record:
             "status": status,
             "execution": HOLDER.arn,
             "request_hash": "same",
-            "blueprint": '{"on_failure": "delete"}',
+            "blueprint": {"on_failure": "delete"},
             "expires_at": "2026-01-31T18:00:00Z",
             "settle": False,
             **changes,
@@ -93,18 +93,18 @@ class TestCreate:
         assert late["cause"] != stopped["cause"]
 
     def test_a_kept_failure_is_kept_and_published(self) -> None:
-        kept = due(record(blueprint='{"on_failure": "keep"}'))
+        kept = due(record(blueprint={"on_failure": "keep"}))
         assert kept.failure is not None
         assert kept.start is None
 
     def test_a_published_failure_is_not_published_again(self) -> None:
         """Its deletion is started under the same name, which starts it once."""
-        failed = due(record(Status.FAILED, failure='{"error": "DeploymentFailedError"}'))
+        failed = due(record(Status.FAILED, failure={"error": "DeploymentFailedError"}))
         assert failed.failure is None
         assert failed.start == due(record()).start
 
     def test_a_recorded_failure_that_was_not_published_is_published(self) -> None:
-        kept = record(Status.FAILED, blueprint='{"on_failure": "keep"}', untold="EnvironmentFailed")
+        kept = record(Status.FAILED, blueprint={"on_failure": "keep"}, untold="EnvironmentFailed")
         assert due(kept) == Aftermath(None, None)
 
 
@@ -134,7 +134,7 @@ class TestProven:
         found = record(
             status,
             verb=verb,
-            blueprint=json.dumps({"on_failure": on_failure}),
+            blueprint={"on_failure": on_failure},
             request=OTHER,
             good_base_request=PROVEN,
         )
@@ -151,7 +151,7 @@ class TestProven:
         assert due(changed, attempt="sweep-1").start == due(changed).start, "once"
 
     def test_a_kept_failure_is_not_rolled_back(self) -> None:
-        keeps = record(blueprint='{"on_failure": "keep"}', request=OTHER, good_base_request=PROVEN)
+        keeps = record(blueprint={"on_failure": "keep"}, request=OTHER, good_base_request=PROVEN)
         assert due(keeps).start is None
 
     def test_an_unchanged_request_is_not_rolled_back(self) -> None:
@@ -163,7 +163,7 @@ class TestProven:
         start = due(record(verb=verb)).start
         assert start is not None
         assert (start.machine, start.name) == (Machine.DELETE, f"failed-{digest(HOLDER.arn)}")
-        assert due(record(verb=verb, blueprint='{"on_failure": "keep"}')).start is None
+        assert due(record(verb=verb, blueprint={"on_failure": "keep"})).start is None
 
     def test_a_failed_up_is_retried_by_the_next_up(self) -> None:
         start = due(record(verb=Verb.WAKE)).start

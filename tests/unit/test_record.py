@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +35,7 @@ def record(status: Status, **changes: Any) -> Record:
             "status": status,
             "execution": "holder",
             "request_hash": "same",
-            "blueprint": '{"on_failure": "delete"}',
+            "blueprint": {"on_failure": "delete"},
             "expires_at": "2026-01-31T18:00:00Z",
             "settle": False,
             **changes,
@@ -299,7 +298,7 @@ class TestFallingAsleep:
         "stays",
         [
             {"good_base_request": SAME, "request": SAME},
-            {"blueprint": '{"on_failure": "keep"}'},
+            {"blueprint": {"on_failure": "keep"}},
         ],
     )
     def test_a_dead_executions_last_function_is_awaited(
@@ -324,7 +323,7 @@ class TestFallingAsleep:
         failed = record(
             status,
             verb=verb,
-            blueprint=json.dumps({"on_failure": on_failure}),
+            blueprint={"on_failure": on_failure},
             request=packed({"services": [{"serviceName": "web", "image": "new"}]}),
             good_base_request=packed({"services": [{"serviceName": "web"}]}),
         )
@@ -335,7 +334,7 @@ class TestFallingAsleep:
     @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
     def test_a_failed_first_create_is_deleted_and_does_not_sleep(self, status: Status) -> None:
         """A sleep would take it over from its clean-up, and it would live until its lease ends."""
-        left = sleep(record(status, blueprint='{"on_failure": "delete"}'))
+        left = sleep(record(status, blueprint={"on_failure": "delete"}))
         assert isinstance(left, Leave)
         assert left.remember
 

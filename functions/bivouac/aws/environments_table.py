@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bivouac import errors, times
-from bivouac.aws.attributes import attribute
+from bivouac.aws.attributes import attribute, content
 from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import is_missing, translated
 from bivouac.aws.listing import batches, list_all
@@ -23,6 +23,7 @@ from bivouac.environment.lease import Extension
 from bivouac.environment.naming import OWNER_TAG
 from bivouac.environment.record import FORM, Record, Status, Summary, Unreadable, text_of
 from bivouac.environment.service_changes import Changes
+from bivouac.json_types import Json
 
 CLOSED_KEPT_FOR = timedelta(days=7)
 """EventBridge and Lambda deliver for at most a day and a quarter."""
@@ -209,10 +210,6 @@ class Records:
             )
         return record
 
-    def held(self, environment: str, generation: int) -> Blueprint:
-        """The blueprint of the record, if `generation` is still the current one."""
-        return Blueprint.from_json(self.current(environment, generation).content)
-
     def add_task_definitions(self, environment: str, generation: int, arns: Sequence[str]) -> None:
         """Store registered revisions, so that the deletion need not search for them.
 
@@ -232,14 +229,14 @@ class Records:
         Details of earlier executions stay (H22), except for those in `forget`; nothing stays of an
         unreadable record.
         Raises NotYetConsistentError if another came first, so that the machine retries."""
-        blueprint = taken.content
+        blueprint = taken.blueprint
         content: dict[str, Any] = {
             "form": FORM,
             "generation": taken.generation,
             "status": taken.status,
             "execution": taken.execution,
             "requestHash": taken.request_hash,
-            "blueprint": taken.blueprint,
+            "blueprint": text_of(blueprint),
             "expiresAt": taken.expires_at,
             "settle": taken.settle,
             "verb": taken.verb,
@@ -413,8 +410,38 @@ def _deletion(environment: str) -> str:
     return f"deletion of {environment}"
 
 
+_AS_JSON = frozenset(
+    (
+        "blueprint",
+        "changes",
+        "closed",
+        "edges",
+        "expected",
+        "extension",
+        "failure",
+        "goodChanges",
+        "intents",
+        "namespaceArn",
+        "readyAt",
+        "receipt",
+        "triggers",
+        "untold",
+    )
+)
+"""The attributes that hold JSON."""
+
+
+def _values(item: Mapping[str, Any]) -> Json:
+    """What an item holds; null is as good as absent."""
+    found = {
+        name: json.loads(value) if name in _AS_JSON else value
+        for name, value in content(item).items()
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _closing(item: Mapping[str, Any]) -> Intent:
-    return Intent.from_json(json.loads(item["closed"]["S"]))
+    return Intent.from_json(_values(item)["closed"])
 
 
 def _record(environment: str, item: Mapping[str, Any]) -> Record:
@@ -425,64 +452,59 @@ def _record(environment: str, item: Mapping[str, Any]) -> Record:
             f"a newer version of Bivouac wrote the record of {environment}: it has form {form}, "
             f"but this version knows only {FORM}. Update the stack, then try again"
         )
+    held = _values(item)
     return Record(
         environment=environment,
-        generation=int(item["generation"]["N"]),
-        status=Status(item["status"]["S"]),
-        execution=item["execution"]["S"],
-        request_hash=item["requestHash"]["S"],
-        blueprint=item["blueprint"]["S"],
-        expires_at=item["expiresAt"]["S"],
-        settle=item["settle"]["BOOL"],
-        edges=item["edges"]["S"] if "edges" in item else "[]",
-        expected=item["expected"]["S"] if "expected" in item else "[]",
-        namespace_arn=json.loads(item["namespaceArn"]["S"]) if "namespaceArn" in item else "",
-        task_definitions=tuple(item.get("taskDefinitions", {}).get("SS", ())),
-        verb=Verb(item["verb"]["S"]),
-        request=item["request"]["S"],
-        base_request=item["baseRequest"]["S"],
-        changes=service_changes.from_json(json.loads(item["changes"]["S"])),
-        good_base_request=item["goodBaseRequest"]["S"] if "goodBaseRequest" in item else "",
-        good_changes=service_changes.from_json(
-            json.loads(item["goodChanges"]["S"]) if "goodChanges" in item else {}
-        ),
-        intents={
-            matter: Intent.from_json(content)
-            for matter, content in json.loads(item["intents"]["S"]).items()
-        },
-        failure=item["failure"]["S"] if "failure" in item else "",
-        untold=json.loads(item["untold"]["S"]) if "untold" in item else "",
-        receipt=json.loads(item["receipt"]["S"]) if "receipt" in item else {},
-        extension=Extension.from_json(json.loads(item["extension"]["S"]))
-        if "extension" in item
-        else None,
-        office_hours=item["officeHours"]["BOOL"] if "officeHours" in item else True,
-        created_at=item["createdAt"]["S"] if "createdAt" in item else "",
-        ready_at=json.loads(item["readyAt"]["S"]) if "readyAt" in item else "",
+        generation=int(held["generation"]),
+        status=Status(held["status"]),
+        execution=held["execution"],
+        request_hash=held["requestHash"],
+        blueprint=held["blueprint"],
+        expires_at=held["expiresAt"],
+        settle=held["settle"],
+        edges=held.get("edges", ()),
+        expected=held.get("expected", ()),
+        namespace_arn=held.get("namespaceArn", ""),
+        task_definitions=tuple(held.get("taskDefinitions", ())),
+        verb=Verb(held["verb"]),
+        request=held["request"],
+        base_request=held["baseRequest"],
+        changes=service_changes.from_json(held["changes"]),
+        good_base_request=held.get("goodBaseRequest", ""),
+        good_changes=service_changes.from_json(held.get("goodChanges", {})),
+        intents={matter: Intent.from_json(each) for matter, each in held["intents"].items()},
+        failure=held.get("failure", {}),
+        untold=held.get("untold", ""),
+        receipt=held.get("receipt", {}),
+        extension=Extension.from_json(held["extension"]) if "extension" in held else None,
+        office_hours=held.get("officeHours", True),
+        created_at=held.get("createdAt", ""),
+        ready_at=held.get("readyAt", ""),
     )
 
 
 def _summary(item: Mapping[str, Any]) -> Summary:
     """From an item of either index."""
+    held = _values(item)
     return Summary(
-        environment=item["environment"]["S"],
-        generation=int(item["generation"]["N"]),
-        status=Status(item["status"]["S"]),
-        execution=item["execution"]["S"],
-        expires_at=item["expiresAt"]["S"],
-        verb=Verb(item["verb"]["S"]),
-        on_failure=item["onFailure"]["S"],
-        triggers=json.loads(item["triggers"]["S"]),
-        owner=item["owner"]["S"] if "owner" in item else "",
-        created_at=item["createdAt"]["S"] if "createdAt" in item else "",
-        ready_at=json.loads(item["readyAt"]["S"]) if "readyAt" in item else "",
+        environment=held["environment"],
+        generation=int(held["generation"]),
+        status=Status(held["status"]),
+        execution=held["execution"],
+        expires_at=held["expiresAt"],
+        verb=Verb(held["verb"]),
+        on_failure=held["onFailure"],
+        triggers=held["triggers"],
+        owner=held.get("owner", ""),
+        created_at=held.get("createdAt", ""),
+        ready_at=held.get("readyAt", ""),
     )
 
 
 def _understood(environment: str, item: Mapping[str, Any]) -> Record | Unreadable:
     try:
         record = _record(environment, item)
-        Blueprint.from_json(record.content)
+        Blueprint.from_json(record.blueprint)
         times.moment(record.expires_at)
     except errors.RecordTooNewError as error:
         return _unreadable(environment, item, str(error), newer=True)

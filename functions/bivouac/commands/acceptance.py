@@ -12,7 +12,6 @@ from bivouac.aws.environments_table import Records
 from bivouac.commands import command, events_in, triggers
 from bivouac.commands.events_in import CommandKind, ImagePushed, Named, PullRequestClosed
 from bivouac.environment import intents, naming
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import (
     LEASE_OVER,
     DeletionRequest,
@@ -65,9 +64,9 @@ class Acceptance:
         for record in self._with_triggers():
             if record.status in (*LEASE_OVER, Status.SCHEDULED):
                 continue  # its next up uses the image that the tag refers to then
-            if not triggers.redeployed_by(record.content["triggers"], pushed):
+            if not triggers.redeployed_by(record.blueprint["triggers"], pushed):
                 continue
-            services = triggers.services_that_run(Blueprint.from_json(record.content), pushed)
+            services = triggers.services_that_run(record.planned, pushed)
             if not services:
                 logger.warning(
                     "a trigger without a service",
@@ -88,7 +87,7 @@ class Acceptance:
             self.records.remember_closed(repository, closed.number, closed.intent, self.now)
         for record in self._with_triggers():
             if record.status is not Status.DELETED and triggers.deleted_by(
-                record.content["triggers"], closed
+                record.blueprint["triggers"], closed
             ):
                 content = {
                     "environment": record.environment,

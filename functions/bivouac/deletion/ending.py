@@ -30,7 +30,7 @@ def ended(
         at = times.timestamp(retry_at)
         kept = _retained(ScheduleKind.EXPIRY, environment, f"tries again at {at}")
         return Status.NOT_DELETED, [kept], at
-    has_schedule = record.content["schedule"] is not None
+    has_schedule = record.blueprint["schedule"] is not None
     if keep_schedule and has_schedule and times.moment(record.expires_at) > now:
         why = "its next up creates it"
         return Status.SCHEDULED, [_retained(kind, environment, why) for kind in OFFICE_HOURS], None

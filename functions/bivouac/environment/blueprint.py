@@ -206,7 +206,9 @@ class Blueprint:
             "services": services,
             "edges": [dict(vars(edge)) for edge in self.edges],
             "proof": dict(vars(self.proof)),
+            "log_groups": list(self.log_groups),
             "renamed": [dict(vars(entry)) for entry in self.renamed],
+            "warnings": list(self.warnings),
         }
 
     @classmethod

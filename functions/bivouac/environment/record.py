@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,9 +17,11 @@ from typing import Any
 
 from bivouac import errors, times
 from bivouac.environment import intents, service_changes
+from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Intent, Verb
 from bivouac.environment.lease import Extension
 from bivouac.environment.service_changes import Changes
+from bivouac.json_types import Json
 
 FORM = 1
 """The version of a record's form; the first records do not contain it. When to raise it:
@@ -55,15 +57,15 @@ class Record:
     execution: str
     """ARN of the execution that holds or last held the environment."""
     request_hash: str
-    blueprint: str
-    """Blueprint as JSON."""
+    blueprint: Json
+    """As planned, in JSON; an earlier version may have written it."""
     expires_at: str
     settle: bool
     """An earlier execution was stopped or timed out: its last functions may still run."""
-    edges: str = "[]"
-    """The proven edges, with the deployments for which they are proven, as JSON."""
-    expected: str = "[]"
-    """The proven deployments, as JSON."""
+    edges: Sequence[Json] = ()
+    """The proven edges, with the deployments for which they are proven."""
+    expected: Sequence[Json] = ()
+    """The proven deployments."""
     namespace_arn: str = ""
     """Known once it was READY."""
     task_definitions: tuple[str, ...] = ()
@@ -82,8 +84,8 @@ class Record:
     """The changes of the last proven request."""
     intents: Mapping[str, Intent] = field(default_factory=dict)
     """The newest followed intent, by matter."""
-    failure: str = ""
-    """Why it is FAILED or DEGRADED, as JSON."""
+    failure: Json = field(default_factory=dict)
+    """Why it is FAILED or DEGRADED; empty otherwise."""
     untold: str = ""
     """The detail type of the record's event, if it is not published yet."""
     receipt: Mapping[str, Any] = field(default_factory=dict)
@@ -99,10 +101,8 @@ class Record:
     """When it was last proven, in this life."""
 
     @property
-    def content(self) -> dict[str, Any]:
-        """The blueprint as planned."""
-        found: dict[str, Any] = json.loads(self.blueprint)
-        return found
+    def planned(self) -> Blueprint:
+        return Blueprint.from_json(self.blueprint)
 
     @property
     def requested(self) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Record:
     def goes_when_it_fails(self) -> bool:
         """Whether a failure deletes it: `onFailure` applies until the first READY, whichever
         execution has taken over since."""
-        return not self.proven and bool(self.content["on_failure"] == "delete")
+        return not self.proven and bool(self.blueprint["on_failure"] == "delete")
 
     @property
     def can_roll_back(self) -> bool:
@@ -141,7 +141,7 @@ class Record:
     @property
     def goes_back(self) -> bool:
         """Whether a failure of the current execution rolls back to what was proven."""
-        if self.verb is Verb.CREATE and self.content["on_failure"] == "keep":
+        if self.verb is Verb.CREATE and self.blueprint["on_failure"] == "keep":
             return False
         return self.can_roll_back and self.verb in (Verb.CREATE, Verb.REDEPLOY)
 
@@ -160,19 +160,9 @@ class Record:
         )
 
     @property
-    def expected_definitions(self) -> list[str]:
-        """The task definition ARNs of the proven deployments."""
-        return [each["taskDefinitionArn"] for each in json.loads(self.expected)]
-
-    @property
     def names_all_definitions(self) -> bool:
         """Whether it lists every registered revision."""
         return len(self.task_definitions) < DEFINITIONS_KEPT
-
-    @property
-    def edge_proofs(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.edges)
-        return found
 
 
 DEFINITIONS_KEPT = 120

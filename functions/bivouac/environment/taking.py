@@ -3,7 +3,6 @@ waits, or leaves it. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +22,6 @@ from bivouac.environment.record import (
     Status,
     Take,
     opening,
-    text_of,
 )
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
@@ -79,7 +77,7 @@ def taken(
         status=_status(record, blueprint, verb, intent),
         execution=execution,
         request_hash=blueprint.request_hash,
-        blueprint=text_of(blueprint.to_json()),
+        blueprint=blueprint.to_json(),
         expires_at=times.timestamp(_end(record, blueprint, verb, intent, now)),
         settle=decision.settle,
         verb=verb,
@@ -216,7 +214,7 @@ def keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
     """A deletion finds only the namespace in the record; another one would be left behind."""
     if is_fresh(record) or record is None:
         return
-    namespace = json.loads(record.blueprint)["namespace"]
+    namespace = record.blueprint["namespace"]
     if namespace != blueprint.namespace:
         raise InvalidRequestError(
             [

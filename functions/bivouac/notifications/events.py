@@ -14,7 +14,6 @@ from typing import Any
 
 from bivouac import times
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.event import DetailType, EnvironmentEvent, Subject
 from bivouac.environment.record import Record
 from bivouac.json_types import Json
@@ -29,13 +28,13 @@ LIMIT = 240_000
 
 def ready(record: Record, now: datetime) -> EnvironmentEvent:
     """Everything requested is proven. `record` here and below: as the step has written it."""
-    content = proven(record, Blueprint.from_json(record.content))
+    content = proven(record, record.planned)
     return _bounded(_event(DetailType.READY, record, now, **content), "edges")
 
 
 def failed(record: Record, now: datetime) -> EnvironmentEvent:
     """A create, redeploy, wake or sleep failed."""
-    found = diagnosis(json.loads(record.failure))
+    found = diagnosis(record.failure)
     return _bounded(
         _event(DetailType.FAILED, record, now, diagnosis=found), "diagnosis", "verdicts"
     )
@@ -43,7 +42,7 @@ def failed(record: Record, now: datetime) -> EnvironmentEvent:
 
 def degraded(record: Record, now: datetime) -> EnvironmentEvent:
     """A READY environment no longer is; each time is an event of its own."""
-    found = diagnosis(json.loads(record.failure))
+    found = diagnosis(record.failure)
     event = _event(DetailType.DEGRADED, record, now, found["since"], diagnosis=found)
     return _bounded(event, "diagnosis", "verdicts")
 
@@ -128,7 +127,7 @@ def _event(
     *distinguished_by: object,
     **content: Any,
 ) -> EnvironmentEvent:
-    about = environment(record, Blueprint.from_json(record.content))
+    about = environment(record, record.planned)
     subject = Subject(record.environment, record.generation, now)
     return _of(detail_type, subject, distinguished_by, about | content)
 

@@ -6,12 +6,10 @@ someone scaled, changed or deleted is steady.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bivouac.aws import ecs_answers
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.json_types import Described
 from bivouac.services.deployments import Expected, primary_deployment
@@ -27,14 +25,14 @@ class Doubt:
 
 def proven(record: Record) -> list[Expected]:
     """The services' last proven deployments, without those of the proof clients."""
-    found = [Expected.from_json(entry) for entry in json.loads(record.expected)]
+    found = [Expected.from_json(entry) for entry in record.expected]
     services = outstanding.planned(found)
     return [entry for entry in found if entry.service_name in services]
 
 
 def doubts(record: Record, services: Mapping[str, Described]) -> Iterator[Doubt]:
     """`services`: as described now, by name; deleted ones are absent."""
-    blueprint = Blueprint.from_json(record.content)
+    blueprint = record.planned
     for entry in proven(record):
         name = entry.service_name
         wanted = blueprint.service(name).arguments["desiredCount"]

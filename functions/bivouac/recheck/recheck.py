@@ -3,7 +3,6 @@ publishes the result."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +12,6 @@ from bivouac.aws.client_types import CloudWatchLogsClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.diagnosis.failure import reported
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
 from bivouac.errors import RecordTooNewError, SupersededError
@@ -45,15 +43,13 @@ class Judgement:
         """Recorded first, then published, once for each time that it happens."""
         if record.status is not Status.DEGRADED:
             verdicts = [*result.failed, *result.unfit]
-            blueprint = Blueprint.from_json(record.content)
+            blueprint = record.planned
             failure = reported(
                 "ServiceDegraded", verdicts, blueprint, record.generation, self.logs
             ) | {"since": times.timestamp(now)}
             untold = DetailType.DEGRADED
             self.records.end(record, Status.DEGRADED, failure=failure, untold=untold)
-            record = replace(
-                record, status=Status.DEGRADED, failure=json.dumps(failure), untold=untold
-            )
+            record = replace(record, status=Status.DEGRADED, failure=failure, untold=untold)
             metrics.add_metric("EnvironmentDegraded", MetricUnit.Count, 1)
         if record.untold:
             Notifier(self.records, self.bus).again(record, DetailType(record.untold), now)

@@ -14,7 +14,6 @@ from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.errors import RefusedByAwsError
 from bivouac.recheck import doubts
@@ -47,7 +46,7 @@ class StillReadyPoll:
         ecs_client: ECSClient,
         cloud_map: Callable[[], ServiceDiscoveryClient],
     ) -> None:
-        self._blueprint = Blueprint.from_json(record.content)
+        self._blueprint = record.planned
         self._cluster: str = self._blueprint.cluster["clusterName"]
         self._expected = doubts.proven(record)
         self._ecs = ecs_client

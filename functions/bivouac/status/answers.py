@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 def done(record: Record) -> Json:
     """`record`: as it is now."""
-    return _done(record, Blueprint.from_json(record.content))
+    return _done(record, record.planned)
 
 
 def _done(record: Record, blueprint: Blueprint) -> Json:

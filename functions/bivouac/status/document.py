@@ -8,7 +8,6 @@ may be secrets, are not in it.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 from bivouac import times
@@ -42,7 +41,7 @@ def environment(record: Record, blueprint: Blueprint) -> Json:
 
 def proven(record: Record, blueprint: Blueprint) -> Json:
     """What READY stands for, from the record alone."""
-    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+    proofs = [EdgeProof.from_json(entry) for entry in record.edges]
     return {
         "cluster": blueprint.cluster["clusterName"],
         "namespace": blueprint.namespace,
@@ -69,8 +68,7 @@ def summarised(summary: Summary, prefix: str, now: datetime) -> Json:
 
 def described(record: Record, live: Live, now: datetime) -> Json:
     """The whole document of one environment."""
-    blueprint = Blueprint.from_json(record.content)
-    failure = json.loads(record.failure) if record.failure else None
+    blueprint = record.planned
     primaries = {
         name: (primary_deployment(service) or {}).get("id", "")
         for name, service in live.services.items()
@@ -88,10 +86,10 @@ def described(record: Record, live: Live, now: datetime) -> Json:
         "namespace": blueprint.namespace,
         "urls": found,
         "noUrlBecause": why_none,
-        "services": services.described(record, blueprint, live, failure or {}),
-        "edges": edges.described(record, blueprint, live, primaries, failure or {}),
+        "services": services.described(record, blueprint, live, record.failure),
+        "edges": edges.described(record, blueprint, live, primaries, record.failure),
         "warnings": list(blueprint.warnings),
-        "diagnosis": diagnosis(failure) if failure else None,
+        "diagnosis": diagnosis(record.failure) if record.failure else None,
         "execution": execution(record.execution, blueprint.stack)
         | {"status": live.execution_status},
         "receipt": receipt(record) if record.receipt else None,

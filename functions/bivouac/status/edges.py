@@ -36,7 +36,7 @@ def described(
     failure: Mapping[str, Any],
 ) -> list[Json]:
     """`primaries`: the deployments of services with tasks."""
-    proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+    proofs = [EdgeProof.from_json(entry) for entry in record.edges]
     called = {
         edge: found
         for client in mesh.proof_clients(blueprint, record.generation)

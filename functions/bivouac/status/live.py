@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from bivouac.aws import ecs, ecs_answers, executions, network
 from bivouac.aws.client_types import EC2Client, ECSClient, SFNClient
 from bivouac.aws.errors import cluster_is_missing
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import GONE, Record, Status
 from bivouac.errors import RefusedByAwsError
 from bivouac.json_types import Json
@@ -36,7 +35,7 @@ def read_live(
     """Creates EC2's client, the slowest to create, only if a service is public."""
     held_by = executions.described(stepfunctions, record.execution)
     status = held_by.status if held_by else None
-    blueprint = Blueprint.from_json(record.content)
+    blueprint = record.planned
     cluster = blueprint.cluster["clusterName"]
     names = [service.service_name for service in blueprint.services]
     provers = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ def urls(
     """Those of endpoints that a security group lets everybody reach; else why there are none.
 
     Proven: the task is of a proven deployment, and the environment still is READY."""
-    expected = {each["serviceName"]: each["deploymentId"] for each in json.loads(record.expected)}
+    expected = {each["serviceName"]: each["deploymentId"] for each in record.expected}
     found = []
     for service in blueprint.services:
         name = service.service_name

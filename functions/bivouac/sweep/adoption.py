@@ -6,7 +6,6 @@ holds no request, so the environment cannot be redeployed or woken.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,11 +32,11 @@ def adopted(
         status=Status.ORPHANED,
         execution="",
         request_hash="",
-        blueprint=json.dumps(_of_tags(environment, stack).to_json()),
+        blueprint=_of_tags(environment, stack).to_json(),
         expires_at="",
         settle=False,
     )
-    planned = Blueprint.from_json(record.content)
+    planned = record.planned
     if namespaces and planned.namespace not in namespaces:
         planned = replace(planned, namespace=namespaces[0])
     return replace(
@@ -46,7 +45,7 @@ def adopted(
         status=Status.ORPHANED,
         execution="",
         request_hash="",
-        blueprint=json.dumps(planned.to_json()),
+        blueprint=planned.to_json(),
         expires_at=times.timestamp(goes_at),
         # The execution that created it may still be running.
         settle=True,

@@ -242,7 +242,7 @@ def _closed(facts: AccountFacts, record: Record) -> Finding | None:
         or is_outdated(record.intents, LIFECYCLE, closed)
     ):
         return None
-    named = record.content["triggers"]["pullRequest"]
+    named = record.blueprint["triggers"]["pullRequest"]
     content = {
         "environment": record.environment,
         "reason": f"pull request {named['repository']}#{named['number']} closed",
@@ -328,7 +328,7 @@ def _not_armed(facts: AccountFacts, record: Record) -> Finding | None:
 
 
 def _lost_office_hours(facts: AccountFacts, record: Record) -> list[str]:
-    if record.status is Status.NOT_DELETED or record.content["schedule"] is None:
+    if record.status is Status.NOT_DELETED or record.blueprint["schedule"] is None:
         return []
     wanted = tuple(naming.schedule(record.environment, each) for each in ("up", "down"))
     return [name for name in wanted if name not in facts.schedules]

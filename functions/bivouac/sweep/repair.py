@@ -12,7 +12,6 @@ from bivouac.aws import ecs, executions
 from bivouac.aws.scheduler import Schedules
 from bivouac.deletion import remaining
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.event import Subject
 from bivouac.environment.record import HELD, Record, Status, Unreadable
 from bivouac.environment.wait_times import PATIENCE_SECONDS
@@ -103,7 +102,7 @@ class Sweep:
                     name: (named["repository"], named["number"])
                     for name, record in records.items()
                     if isinstance(record, Record)
-                    and (named := record.content["triggers"].get("pullRequest"))
+                    and (named := record.blueprint["triggers"].get("pullRequest"))
                 }
             ),
             doubts=self._doubtful(records, turns, proofs := self.budget.proofs()),
@@ -204,7 +203,7 @@ class Sweep:
         return {name: each for name, each in found.items() if each}
 
     def _doubts(self, record: Record, names: list[str]) -> tuple[Doubt, ...]:
-        cluster = record.content["cluster"]["clusterName"]
+        cluster = record.blueprint["cluster"]["clusterName"]
         try:
             services = remaining.services(self.inventory.ecs, cluster, names)
         except BivouacError as error:
@@ -288,7 +287,7 @@ class Sweep:
             case Status.ORPHANED:
                 self.schedules.arm_expiry(record.environment, ends, self.now)
             case _:
-                self.schedules.arm(Blueprint.from_json(record.content), ends, self.now)
+                self.schedules.arm(record.planned, ends, self.now)
 
     def _adopt(self, finding: Finding) -> None:
         """From now on it is an environment that expires and is deleted with a receipt."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -70,8 +69,7 @@ class FollowUp:
         if due.failure:
             untold = DetailType.FAILED
             self.records.end(record, Status.FAILED, settle=True, failure=due.failure, untold=untold)
-            failure = json.dumps(due.failure)
-            record = replace(record, status=Status.FAILED, failure=failure, untold=untold)
+            record = replace(record, status=Status.FAILED, failure=due.failure, untold=untold)
             metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
         if tells := due.tells or record.untold:
             done |= Notifier(self.records, self.bus).again(record, DetailType(tells), now)

@@ -301,10 +301,10 @@ class Largest:
             status=Status.READY,
             execution="",
             request_hash="",
-            blueprint="",
+            blueprint={},
             expires_at=_MOMENT,
             settle=False,
-            edges=text_of(self.edge_proofs),
+            edges=self.edge_proofs,
             ready_at=_MOMENT,
         )
 

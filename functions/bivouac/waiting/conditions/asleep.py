@@ -20,7 +20,7 @@ class AsleepPoll:
     """Called again and again for one wait."""
 
     def __init__(self, record: Record, ecs_client: ECSClient, now: Callable[[], datetime]) -> None:
-        self._cluster: str = record.content["cluster"]["clusterName"]
+        self._cluster: str = record.blueprint["cluster"]["clusterName"]
         self._ecs = ecs_client
         self._now = now
 

@@ -19,7 +19,7 @@ from bivouac.deletion import remaining
 from bivouac.deletion.receipt import PART_LIMIT, Item, ItemKind, Outcome, bounded, failures
 from bivouac.deletion.step import NOT_OURS, PATIENCE_SECONDS
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint, from_ecs_tags
+from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.environment.record import Record
 from bivouac.json_types import Json
 from bivouac.services.observation import Tasks
@@ -58,7 +58,7 @@ class DeletedPoll:
         logs: Callable[[], CloudWatchLogsClient],
         now: Callable[[], datetime],
     ) -> None:
-        self._blueprint = Blueprint.from_json(record.content)
+        self._blueprint = record.planned
         self._cluster: str = self._blueprint.cluster["clusterName"]
         self._ecs = ecs_client
         self._cloud_map = cloud_map

@@ -18,7 +18,6 @@ from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Record
 from bivouac.proof import mesh
 from bivouac.proof.check import Check, CheckOutcome
@@ -103,8 +102,8 @@ class ReadyPoll:
         """`urgent`: the first poll reads tasks in any case. Creating a client is slow: Cloud Map's
         is created when an endpoint is read, EC2's, the slowest, once everything is healthy."""
         self._record = record
-        self._blueprint = Blueprint.from_json(record.content)
-        self._proofs = [EdgeProof.from_json(entry) for entry in record.edge_proofs]
+        self._blueprint = record.planned
+        self._proofs = [EdgeProof.from_json(entry) for entry in record.edges]
         self._clients = mesh.proof_clients(self._blueprint, record.generation)
         self._cluster: str = self._blueprint.cluster["clusterName"]
         self._urgent = urgent
