@@ -59,9 +59,9 @@ class Loop:
         while self._running:
             for key, ready in self._selector.select(self._patience()):
                 for event, callback in zip(_EVENTS, key.data, strict=True):
-                    # An earlier callback of this round may have stopped watching.
-                    current = self._selector.get_map().get(key.fd)
-                    if ready & event and current is not None and current.events & event:
+                    # An earlier callback of this round may have stopped watching, and the
+                    # descriptor may be another pipe's by now.
+                    if ready & event and self._selector.get_map().get(key.fd) is key:
                         callback()
             while self._timers and self._timers[0][0] <= time.monotonic():
                 heapq.heappop(self._timers)[2]()
