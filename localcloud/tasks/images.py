@@ -33,9 +33,10 @@ that serve do so at their first declared port, else at port 80.
 An image that was pushed to the account's own registry (`LocalCloud.push_image`) is an HTTP server
 that answers with the image's name and digest. An image of one's own is played by the command that
 own_images.py says. Any other image is played by a stand-in, which answers at its ports as their
-protocols say (images/stand_in.py), unless it cannot be there: another tag of an image above, a
-name of the official images that none of them has, a registry under .example, .invalid or .test, or
-what nobody pushed to the account's registry.
+protocols say (images/stand_in.py), or ends at once with 0 if another container waits for its end.
+It runs no `command`, because that names programs of the image. There is no stand-in for what cannot
+exist: another tag of an image above, a name that none of the official images has, a registry under
+.example, .invalid or .test, or what nobody pushed to the account's registry.
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ class Launch:
 
     protocols: Mapping[int, AppProtocol | None] = field(default_factory=dict)
     """Of ports that are endpoints; None is plain TCP."""
+    awaited: bool = False
+    """Whether another container starts only when this one has ended (COMPLETE or SUCCESS)."""
 
     def address(self, port: int) -> str:
         """Where it listens: "tcp:0.0.0.0:<port>", or "unix:<path>" if ports cannot be bound."""
@@ -200,6 +203,9 @@ def _reason(repository: str, tag: str, *, repository_known: bool) -> str:
 
 def _stand_in(launch: Launch) -> Sequence[str]:
     container = launch.container
+    if launch.awaited:
+        ends = "a stand-in plays $0: it ends, because another container waits for that"
+        return ("/bin/sh", "-c", f'echo "{ends}"', container.image)
     served = [
         f"{launch.protocols.get(port, 'http') or 'tcp'}@{launch.address(port)}"
         for port in container.ports

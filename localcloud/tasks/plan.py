@@ -116,7 +116,12 @@ class _Planner:
             sockets = {port: self._application_socket(index, port) for port in container.ports}
         ingress = self.task.proxy.ingress if self.task.proxy else ()
         protocols = {each.container_port: each.app_protocol for each in ingress}
-        launch = Launch(container, image.tag, own, sockets, protocols)
+        awaited = any(
+            dependency == container.name and condition in ("COMPLETE", "SUCCESS")
+            for each in self.task.containers
+            for dependency, condition in each.depends_on
+        )
+        launch = Launch(container, image.tag, own, sockets, protocols, awaited)
         environment = self._environment(container)
         if image.image.has_python:
             programs = own / "bin"

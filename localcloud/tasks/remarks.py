@@ -35,7 +35,6 @@ def _of_container(
             f"nothing is pulled: a stand-in plays {container.image} and answers at its ports; name "
             "a command that plays it in the file of LOCALCLOUD_IMAGES"
         )
-        return
     if not image.obeys_command:
         if container.command or container.entry_point:
             yield f"{container.image} has its own program here: command and entryPoint are not used"

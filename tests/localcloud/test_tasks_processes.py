@@ -455,6 +455,14 @@ def test_a_container_starts_once_what_it_waits_for_has_come(isolated: ProcessRun
     assert witness.exits(run, "warm") == [(1, None)]
 
 
+def test_a_stand_in_whose_end_is_awaited_ends(isolated: ProcessRuntime) -> None:
+    migrate = container("migrate", "acme/migrate:1", ports=(), log=LogTarget("/app", "migrate"))
+    app = shell("app", f"echo here; {WAIT}", essential=True, depends_on=(("migrate", "SUCCESS"),))
+    witness = started(isolated, run := task(1, app, replace(migrate, essential=False)))
+    witness.sees_line(LogTarget("/app", "app"), "here")
+    assert witness.exits(run, "migrate") == [(0, None)]
+
+
 def test_what_waits_for_the_success_of_a_failed_container_never_starts(
     isolated: ProcessRuntime,
 ) -> None:

@@ -32,6 +32,14 @@ def test_a_command_that_a_stand_in_ignores_is_remarked() -> None:
     assert said(web, isolated=True) == [(APP_LOG.group, expected)]
 
 
+def test_an_unknown_images_command_is_not_used() -> None:
+    """It names a program of the image, which is not here."""
+    worker = task(1, replace(container(image="acme/worker:1"), command=("work", "--fast")))
+    pulled, ignored = [line for _, line in said(worker, isolated=True)]
+    assert "a stand-in plays acme/worker:1" in pulled
+    assert ignored.endswith("command and entryPoint are not used")
+
+
 def test_a_port_shared_with_an_alias_is_remarked() -> None:
     web = task(1, shell_server(), aliases=(alias("api.test", "api"), alias("db", "db", port=81)))
     [(group, line)] = said(web, isolated=True)
