@@ -63,6 +63,22 @@ def test_a_size_that_fargate_does_not_offer_is_refused(
     assert any(problem.startswith(told) for problem in size(cpu, memory))
 
 
+@pytest.mark.parametrize(
+    ("cpu", "memory", "told"),
+    [
+        ("0.25", "512", '16384, 32768; write "256" for 0.25 vCPU'),
+        ("1", "2048", '32768; write "1024" for 1 vCPU'),
+        ("3", "512", "16384, 32768"),
+        ("256", "2", '1024, 2048 MiB; write "2048" for 2 GB'),
+        ("256", "4", "1024, 2048 MiB"),
+    ],
+)
+def test_vcpus_and_gb_without_their_unit_are_told_in_units(
+    cpu: str, memory: str, told: str
+) -> None:
+    assert size(cpu, memory)[0].endswith(told)
+
+
 @pytest.mark.parametrize(("reserved", "fits"), [(448, True), (449, False), (512, False)])
 def test_the_containers_must_leave_room_for_the_proxy(reserved: int, fits: bool) -> None:
     """T15."""

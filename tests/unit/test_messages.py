@@ -99,6 +99,39 @@ MISTAKES: list[tuple[str, Any, str]] = [
         '"npm run \'my server\'"; write "command": ["npm", "run", "my server"]',
     ),
     (
+        "vCPUs as a number",
+        short(cpu=0.25),
+        "services[0].primaryContainer.cpu: must be text, not the number 0.25; "
+        'write "cpu": "256" (CPU units; 1024 are one vCPU)',
+    ),
+    (
+        "vCPUs of a container",
+        short_definition(cpu=0.5),
+        f"{CONTAINER}.cpu: must be a whole number, not the number 0.5; "
+        'write "cpu": 512 (CPU units; 1024 are one vCPU)',
+    ),
+    (
+        "a fraction of a vCPU that is no whole number of units",
+        short(cpu=0.3),
+        "services[0].primaryContainer.cpu: must be text, not the number 0.3",
+    ),
+    (
+        "a whole number with a point",
+        short_definition(memory=64.0),
+        f'{CONTAINER}.memory: must be a whole number, not the number 64.0; write "memory": 64',
+    ),
+    (
+        "a truth as a size",
+        short(cpu=True),
+        "services[0].primaryContainer.cpu: must be text, not true",
+    ),
+    (
+        "GB as a number",
+        short(memory=0.5),
+        "services[0].primaryContainer.memory: must be text, not the number 0.5; "
+        'write "memory": "512" (MiB; 1024 are one GB)',
+    ),
+    (
         "ports as numbers",
         short_definition(portMappings=[80]),
         f"{CONTAINER}.portMappings[0]: must be an object, not the number 80; "

@@ -125,6 +125,73 @@ def test_defaults_are_merged_beneath_every_service() -> None:
     assert awsvpc["subnets"] == list(STACK.subnet_ids)
 
 
+def test_defaults_may_be_nothing_but_a_container() -> None:
+    """Which is no service by name, as in Compose."""
+    given = {"image": "nginx", "containerPort": 80}
+    request = environment({"serviceName": "web"}, defaults={"primaryContainer": given})
+    assert planned(request).services[0].endpoints
+
+
+class TestWhatIsWrongInTheDefaults:
+    def test_it_is_told_once_where_it_was_written(self) -> None:
+        request = environment(
+            web(),
+            web(serviceName="shop", deploymentConfiguration={"maximumPercent": 200}),
+            defaults={
+                "launchTyp": "FARGATE",
+                "desiredCount": "2",
+                "deploymentConfiguration": {"minimumHealthyPercent": 101},
+            },
+        )
+        assert sorted(each.partition(":")[0] for each in problems(request)) == [
+            "defaults.deploymentConfiguration.minimumHealthyPercent",
+            "defaults.desiredCount",
+            "defaults.launchTyp",
+        ]
+
+    def test_the_short_form_is_told_where_it_was_written(self) -> None:
+        given = {"image": "nginx", "containerPort": 80, "cpu": "100", "memory": 0.5}
+        services = ({"serviceName": "web"}, {"serviceName": "shop"})
+        request = environment(*services, defaults={"primaryContainer": given})
+        told = 'write "memory": "512" (MiB; 1024 are one GB)'
+        (problem,) = problems(request)
+        assert problem.startswith("defaults.primaryContainer.memory: ")
+        assert told in problem
+        given["memory"] = "512"
+        (problem,) = problems(request)
+        assert problem.startswith("defaults.primaryContainer.cpu: Fargate has no '100'")
+
+    def test_an_existing_definition_is_told_with_its_name(self) -> None:
+        services = ({"serviceName": "web"}, {"serviceName": "shop"})
+        request = environment(*services, defaults={"taskDefinition": "theirs:3"})
+        described = {**DESCRIBED, "compatibilities": ["EC2"]}
+        found = plan(request, STACK, NOW, {"theirs:3": described}).problems
+        assert [each.partition(": ")[0] for each in found] == [
+            "defaults.taskDefinition (theirs:3).compatibilities"
+        ]
+
+    def test_what_a_service_writes_itself_is_told_there(self) -> None:
+        request = environment(web(desiredCount=-1), web(serviceName="shop"), defaults={})
+        request["defaults"] = {"desiredCount": 1}
+        (problem,) = problems(request)
+        assert problem.startswith("services[0] (web).desiredCount: ")
+
+    def test_what_does_not_fit_one_service_is_told_there(self) -> None:
+        """The defaults are right for the other one."""
+        request = environment(
+            web(desiredCount=2),
+            web(serviceName="shop"),
+            defaults={"deploymentConfiguration": {"maximumPercent": 150}},
+        )
+        (problem,) = problems(request)
+        assert problem.startswith("services[1] (shop).deploymentConfiguration: with one task")
+
+    def test_a_reference_in_the_defaults_is_told_once(self) -> None:
+        request = environment(web(), defaults={"platformVersion": {"Ref": "Version"}})
+        (problem,) = problems(request)
+        assert problem.startswith("defaults.platformVersion: Ref is CloudFormation's")
+
+
 @pytest.mark.parametrize(
     ("asked", "sent"),
     [

@@ -128,13 +128,28 @@ def one_of(value: Any, values: Iterable[str]) -> str:
     return f"{said(value)} is not one of {', '.join(known)}{hint}"
 
 
+_UNITS = {"cpu": "CPU units; 1024 are one vCPU", "memory": "MiB; 1024 are one GB"}
+_FEW = 128
+"""No task has fewer units or MiB: a smaller number is one of vCPUs or GB, as other tools count."""
+
+
 def wrong_kind(value: Any, wanted: str, name: str = "", write: Any = None) -> str:
     """For a value that is not of the wanted kind; with what to write, where that is clear."""
     if name == "value":  # of a variable: it may be a secret
         scalar = isinstance(value, bool | int | float)
         return f"must be {wanted}, not {kind(value)}{'; put it in quotation marks' * scalar}"
-    hint = "" if write is None else f"; write {fragment({name: write})[1:-1]}"
+    unit = ""
+    if name in _UNITS and _counts_otherwise(value, wanted):
+        units = value * 1024
+        write = None if units % 1 else str(int(units)) if wanted == "text" else int(units)
+        unit = f" ({_UNITS[name]})"
+    hint = "" if write is None else f"; write {fragment({name: write})[1:-1]}{unit}"
     return f"must be {wanted}, not {said(value)}{hint}"
+
+
+def _counts_otherwise(value: Any, wanted: str) -> bool:
+    """Whether a size is in vCPUs or GB: of a task, which ECS has as text, or a fraction."""
+    return type(value) in (int, float) and 0 < value < _FEW and (wanted == "text" or value % 1 > 0)
 
 
 def wrong_entry(value: Any, wanted: str, name: str, write: Any) -> str:

@@ -68,6 +68,11 @@ def _status_range(value: Any) -> Any:
     return int(match[1]), int(match[2] or match[1])
 
 
+def _size(value: Any) -> Any:
+    """ECS has sizes of a task as text. 0 says nothing, as in described containers."""
+    return (str(value) if value else None) if type(value) is int else value
+
+
 def _duration(text: str) -> str:
     times.duration_seconds(text)
     return text
@@ -89,6 +94,13 @@ StatusRange = Annotated[
     tuple[int, int],
     BeforeValidator(_status_range),
     WithJsonSchema({"type": ["string", "integer"]}),
+]
+
+
+Size = Annotated[
+    str | None,
+    BeforeValidator(_size),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
 ]
 
 
@@ -154,9 +166,9 @@ class PrimaryContainer(_Model):
     """What containerPort speaks."""
     port_mappings: list[dict[str, Any]] | None = None
     """Several ports, in ECS's words; each is an endpoint, TCP without an appProtocol."""
-    cpu: str | int | None = None
+    cpu: Size = None
     """CPU units of the task; 256 by default."""
-    memory: str | int | None = None
+    memory: Size = None
     """MiB of the task; 512 by default."""
     command: list[Any] | None = None
     environment: list[Any] | None = None

@@ -6,7 +6,7 @@ must name itself (cluster, families, log groups), and reports each renaming.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ from bivouac.request.places import around, place, plain
 from bivouac.request.planning.dependencies import Party, Relations, relations
 from bivouac.request.planning.service import plan_service
 from bivouac.request.reading import own_fields, untrusted
-from bivouac.request.reading.merging import merged
+from bivouac.request.reading.merging import inherited, merged
 from bivouac.request.reading.pasted import read
 from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, service_rules
 from bivouac.settings import RequestSettings
@@ -86,7 +86,11 @@ def plan(
     if blueprint is not None:
         renamed = (replace(each, path=written(each.path)) for each in blueprint.renamed)
         blueprint = replace(blueprint, renamed=tuple(renamed))
-    planned = (Problem(written(path), text) for path, text in draft.problems)
+    found = [Problem(place(path, draft.places), text) for path, text in draft.problems]
+    planned = (
+        Problem(place(path, pasted.places), text)
+        for path, text in _told_at_defaults(found, pasted.request)
+    )
     unreadable = set(pasted.unreadable)
     readable = (each for each in planned if unreadable.isdisjoint(around(plain(each.path))))
     problems = dict.fromkeys(map(str, (*pasted.problems, *readable)))
@@ -98,6 +102,33 @@ def plan(
         tuple(dict.fromkeys((*pasted.notes, *notes))),
         dry_run,
     )
+
+
+def _told_at_defaults(problems: Sequence[Problem], request: Json) -> Iterator[Problem]:
+    """What every service has that takes it from `defaults` is told there. A problem of some of
+    them is not one of the field alone, and is told in those services."""
+    defaults, services = request.get("defaults"), request.get("services")
+    if not isinstance(defaults, dict) or not isinstance(services, list):
+        yield from problems
+        return
+    taken = {
+        path: dict(inherited(defaults, each, "defaults", path))
+        for index, each in enumerate(services[:MOST_SERVICES])
+        if isinstance(each, dict) and (path := f"services[{index}]")
+    }
+    moved = []
+    having: dict[Problem, set[str]] = {}
+    for problem in problems:
+        service = f"{problem.path.partition(']')[0]}]"
+        there = Problem(place(problem.path, taken.get(service, {})), problem.text)
+        moved.append(there)
+        having.setdefault(there, set()).add(service)
+    for problem, there in zip(problems, moved, strict=True):
+        outer = set(around(plain(there.path)))
+        takers = {
+            service for service, paths in taken.items() if not outer.isdisjoint(paths.values())
+        }
+        yield there if having[there] == takers else problem
 
 
 def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | None, bool]:

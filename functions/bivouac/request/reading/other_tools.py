@@ -28,7 +28,7 @@ _PORT = re.compile(r"(?:.*:)?([0-9]{1,5})(?:/tcp)?")
 def described(entry: Any) -> tuple[str, Json] | None:
     """Whose notation an entry of `services` is in, and the service to write instead. None if it
     is ECS's: those have no image of their own."""
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict) or not _OF_ECS.isdisjoint(entry):
         return None
     name = ""
     if len(entry) == 1 and isinstance(inner := next(iter(entry.values())), dict):

@@ -20,8 +20,8 @@ def definition(service: Service) -> Json:
     mappings = _mappings(name, primary)
     ports = {"portMappings": mappings} if mappings else {}
     return {
-        "cpu": str(primary.cpu or _DEFAULT_CPU),
-        "memory": str(primary.memory or _DEFAULT_MEMORY),
+        "cpu": primary.cpu or _DEFAULT_CPU,
+        "memory": primary.memory or _DEFAULT_MEMORY,
         "containerDefinitions": [
             {
                 "name": name,

@@ -6,7 +6,7 @@ Each rule yields its problems, with their paths. The ids name failure modes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from bivouac.json_types import Json, ReadOnlyJson
@@ -45,20 +45,17 @@ def task_size_problems(definition: ReadOnlyJson, connected: bool, path: str) -> 
     for key, example in (("cpu", "256"), ("memory", "512")):
         if not definition.get(key):
             yield Problem(f"{path}.{key}", f'Fargate requires it for the task, such as "{example}"')
-    cpu = _number(definition.get("cpu") or "", "vcpu")
-    memory = _number(definition.get("memory") or "", "gb")
+    given_cpu, given_memory = definition.get("cpu") or "", definition.get("memory") or ""
+    cpu, memory = _number(given_cpu, "vCPU"), _number(given_memory, "GB")
     if cpu not in _MEMORY_OF_CPU:
-        if definition.get("cpu"):
-            offered = ", ".join(map(str, _MEMORY_OF_CPU))
-            yield Problem(
-                f"{path}.cpu", f"Fargate has no {definition['cpu']!r}; it offers {offered}"
-            )
-    elif memory not in _MEMORY_OF_CPU[cpu] and definition.get("memory"):
-        offered = ", ".join(map(str, _MEMORY_OF_CPU[cpu]))
+        if given_cpu:
+            offered = _offered(_MEMORY_OF_CPU, given_cpu, "vCPU")
+            yield Problem(f"{path}.cpu", f"Fargate has no {given_cpu!r}; it offers {offered}")
+    elif memory not in _MEMORY_OF_CPU[cpu] and given_memory:
+        offered = _offered(_MEMORY_OF_CPU[cpu], given_memory, "GB", " MiB")
         yield Problem(
             f"{path}.memory",
-            f"Fargate has no {definition['memory']!r} with cpu {definition['cpu']}; it offers "
-            f"{offered} MiB",
+            f"Fargate has no {given_memory!r} with cpu {given_cpu}; it offers {offered}",
         )
     containers = definition.get("containerDefinitions", ())
     if cpu in _MEMORY_OF_CPU:
@@ -69,6 +66,13 @@ def task_size_problems(definition: ReadOnlyJson, connected: bool, path: str) -> 
             )
     if memory:
         yield from _memory_problems(containers, memory, connected, f"{path}.containerDefinitions")
+
+
+def _offered(sizes: Collection[int], given: str, unit: str, counted_in: str = "") -> str:
+    """The sizes; and which to write, if a number is one of vCPUs or GB, as other tools count."""
+    meant = _number(f"{given}{unit}", unit)
+    hint = f'; write "{meant}" for {given} {unit}' if meant in sizes else ""
+    return f"{', '.join(map(str, sizes))}{counted_in}{hint}"
 
 
 def _memory_problems(
@@ -113,7 +117,7 @@ def _smallest_size(containers: Sequence[Any]) -> tuple[str, str] | None:
 def is_whole_task(container: ReadOnlyJson, definition: ReadOnlyJson) -> bool:
     """Whether a container's memory is that of its task; neither need be of the right type."""
     limit, task = container.get("memory"), definition.get("memory")
-    return isinstance(limit, int) and isinstance(task, str) and limit == _number(task, "gb")
+    return isinstance(limit, int) and isinstance(task, str) and limit == _number(task, "GB")
 
 
 def task_of(containers: list[Any]) -> Json:
