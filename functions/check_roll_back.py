@@ -52,10 +52,8 @@ def check_roll_back(
 
 def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure:
     """The execution's failure; if it never began, the caught one."""
-    ended = executions.ending(stepfunctions, execution)
-    if ended is None:
-        return Failure(execution, *stepfunctions_answers.caught(caught))
-    return Failure(execution, ended.error, ended.cause)
+    ended = executions.ending(stepfunctions, execution) or stepfunctions_answers.caught(caught)
+    return Failure(execution, *ended)
 
 
 @step

@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bivouac import clock
-from bivouac.aws import clients, executions
+from bivouac.aws import clients
 from bivouac.errors import SupersededError, UnansweredRequestError
 from bivouac.observability import Event, logger, step
 from bivouac.settings import machine_arns
@@ -29,9 +29,9 @@ def follow_up_execution(event: Event, now: datetime, follow_up: FollowUp) -> Eve
     longer held anything.
 
     Raises UnansweredRequestError."""
-    ended = Ended.from_event(event)
-    if not ended.content and (whole := executions.described(follow_up.stepfunctions, ended.arn)):
-        ended = Ended.of(whole)  # its input was too large for the event
+    ended = Ended.of(event["detail"])
+    if not ended.content:  # it was too large for the event
+        ended = follow_up.described(ended.arn) or ended
     record, due = follow_up.due(ended)
     if record is None or due is None:
         return _retried(ended, follow_up)

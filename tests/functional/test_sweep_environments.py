@@ -43,6 +43,7 @@ from tests.functional.inventory import (
     inventory,
 )
 from tests.functional.machines import Machines
+from tests.parts import must_be
 from tests.requests import environment, web
 
 EIGHT_HOURS = timedelta(hours=8)
@@ -542,6 +543,16 @@ class TestOrphans:
             "task definition",
         }
         assert {detail["goesAt"] for detail in told} == {goes_at}
+
+    def test_they_are_shown_like_any_environment(self, orphaned: BivouacAccount) -> None:
+        """No execution holds them, or ever held them as far as anybody knows."""
+        swept(orphaned)
+        told = orphaned.invoke("describe_environments", {"environment": "demo"})
+        must_be("Document", told)
+        page = orphaned.invoke("describe_environments", {})
+        must_be("Page", page)
+        for shown in (told, *page["environments"]):
+            assert (shown["status"], shown["execution"]["arn"]) == ("ORPHANED", "")
 
     def test_orphans_are_found_once(self, orphaned: BivouacAccount) -> None:
         swept(orphaned)

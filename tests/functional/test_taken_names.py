@@ -107,7 +107,7 @@ def a_teardown_broke(account: BivouacAccount) -> dict[str, Any]:
     arn = execution("mine").replace("create-environment", "delete-environment")
     asked = {
         "environment": "demo",
-        "intent": {"id": "down 2026-01-31", "at": "2026-01-31T12:00:00Z"},
+        "intent": {"id": "down 2026-01-31T12:00:00Z", "at": "2026-01-31T12:00:00Z"},
     }
     account.holds(account.planned(environment()), execution=execution("another"))
     account.invoke("follow_up_execution", ended(arn, "TIMED_OUT", asked))

@@ -13,9 +13,9 @@ from bivouac.aws.stepfunctions_answers import (
     NO_EXECUTION,
     STALE_TOKEN,
     STARTED_BEFORE,
+    Execution,
     arn_of,
     caught,
-    execution,
     name_of,
 )
 from bivouac.sweep.follow_up import Ended
@@ -43,7 +43,7 @@ def test_a_status_event_is_read(
     ending: str, told: tuple[str, str, str], more: dict[str, Any]
 ) -> None:
     event = EVENTS[ending]
-    ended = Ended.from_event({**event, "detail": {**event["detail"], **more}})
+    ended = Ended.of({**event["detail"], **more})
     assert (ended.status, ended.error, ended.cause) == told
     assert ended.content == {}
 
@@ -51,12 +51,12 @@ def test_a_status_event_is_read(
 @pytest.mark.parametrize("member", ["error", "cause", "input", "redriveStatusReason", "output"])
 def test_a_status_event_may_omit_members(member: str) -> None:
     detail = {k: v for k, v in EVENTS["timed out"]["detail"].items() if k != member}
-    assert Ended.from_event({**EVENTS["timed out"], "detail": detail}).status == "TIMED_OUT"
+    assert Ended.of(detail).status == "TIMED_OUT"
 
 
 def test_a_description_without_error_and_cause_is_read() -> None:
     """Of a timed-out machine."""
-    described = execution(recording("stepfunctions-machine-timeout"))
+    described = Execution.of(recording("stepfunctions-machine-timeout"))
     assert (described.status, described.error, described.cause) == ("TIMED_OUT", "", "")
     assert not described.is_at_work
 
@@ -75,7 +75,7 @@ def test_a_description_without_error_and_cause_is_read() -> None:
 def test_which_statuses_mean_running(status: str, is_at_work: bool) -> None:
     """Every ExecutionStatus of the API's model."""
     described = {**recording("stepfunctions-machine-timeout"), "status": status}
-    assert execution(described).is_at_work is is_at_work
+    assert Execution.of(described).is_at_work is is_at_work
 
 
 def test_a_catchs_error_is_read() -> None:

@@ -24,14 +24,16 @@ EXECUTIONS_A_PAGE = 1000
 
 
 def described(client: SFNClient, execution_arn: str) -> Execution | None:
-    """None if there is no such execution: it never began, is no longer kept, or the ARN is
-    invalid."""
+    """None if there is no such execution: it never began, is no longer kept (W06), or the ARN is
+    empty or invalid."""
+    if not execution_arn:
+        return None
     with (
         translated(f"execution {execution_arn}"),
         tolerated(stepfunctions_answers.NO_EXECUTION),
     ):
         answer = client.describe_execution(executionArn=execution_arn)
-        return stepfunctions_answers.execution(answer)
+        return Execution.of(answer)
     return None
 
 
@@ -73,16 +75,8 @@ LONGEST_EXECUTION = timedelta(hours=5)
 """Redeploying may take 15,300 seconds (statemachine/redeploy_environment.asl.yaml)."""
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How an execution ended without success."""
-
-    error: str
-    cause: str
-
-
-def ending(client: SFNClient, execution_arn: str) -> Ending | None:
-    """None if there is no such execution: it never began.
+def ending(client: SFNClient, execution_arn: str) -> tuple[str, str] | None:
+    """The error and the cause of one that ended without success. None: it never began.
 
     Raises NotYetConsistentError while it runs; an answer may say so for a moment too long (W06)."""
     found = described(client, execution_arn)
@@ -90,9 +84,9 @@ def ending(client: SFNClient, execution_arn: str) -> Ending | None:
         return None
     if found.is_at_work:
         raise errors.NotYetConsistentError(f"execution {execution_arn}: it is {found.status}")
-    name = stepfunctions_answers.name_of(execution_arn)
     silent = stepfunctions_answers.unexplained_end(found.status)
-    return Ending(found.error or found.status, found.cause or f"the execution {name}: {silent}")
+    cause = found.cause or f"the execution {found.name}: {silent}"
+    return found.error or found.status, cause
 
 
 def stop(client: SFNClient, execution_arn: str, cause: str) -> None:
@@ -155,7 +149,7 @@ def start(
 
 def _is_ours(before: Execution, content: Mapping[str, Any], since: datetime | None) -> bool:
     early = since is not None and before.started_at is not None and before.started_at < since
-    return not early and json.loads(before.input or "null") == json.loads(json.dumps(content))
+    return not early and before.content == json.loads(json.dumps(content))
 
 
 def _start(client: SFNClient, machine_arn: str, name: str, content: Mapping[str, Any]) -> bool:

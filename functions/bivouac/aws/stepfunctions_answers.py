@@ -15,11 +15,12 @@ tests/template/test_machines.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from bivouac.json_types import Described
+from bivouac.json_types import Described, Json
 
 # --- executions ----------------------------------------------------------------------------------
 
@@ -55,42 +56,42 @@ STARTED_BEFORE = frozenset({"ExecutionAlreadyExists"})
 @dataclass(frozen=True)
 class Execution:
     arn: str
-    machine_arn: str
     status: str
-    error: str
+    """Empty if unknown."""
+    error: str = ""
     """Empty if it has none. Recorded: one that timed out has neither [floci, localstack]."""
-    cause: str
-    input: str
-    """JSON; empty if it was too large for an event (documented: Step Functions' guide, "Automating
-    event delivery")."""
-    started_at: datetime | None
+    cause: str = ""
+    content: Json = field(default_factory=dict)
+    """Its input; empty if that is no object, or was too large for an event (documented: Step
+    Functions' guide, "Automating event delivery")."""
+    started_at: datetime | None = None
     """None if unknown."""
-    stopped_at: datetime | None
-    """None while it runs."""
+    stopped_at: datetime | None = None
+    """None: it is running, or Step Functions no longer has it."""
+
+    @classmethod
+    def of(cls, described: Described) -> Self:
+        """From DescribeExecution, or from an event's detail, which has null for what is missing.
+
+        Recorded [dotnet, localstack]. Raises KeyError for anything else."""
+        content = json.loads(described.get("input") or "{}")
+        return cls(
+            described["executionArn"],
+            described["status"],
+            described.get("error") or "",
+            described.get("cause") or "",
+            content if isinstance(content, dict) else {},
+            _moment(described.get("startDate")),
+            _moment(described.get("stopDate")),
+        )
 
     @property
     def is_at_work(self) -> bool:
-        return is_at_work(self.status)
+        return self.status in _AT_WORK
 
-
-def is_at_work(status: str) -> bool:
-    return status in _AT_WORK
-
-
-def execution(described: Described) -> Execution:
-    """From DescribeExecution, or from an event's detail, which has null for what is missing.
-
-    Recorded [dotnet, localstack]. Raises KeyError for anything else."""
-    return Execution(
-        arn=described["executionArn"],
-        machine_arn=described["stateMachineArn"],
-        status=described["status"],
-        error=described.get("error") or "",
-        cause=described.get("cause") or "",
-        input=described.get("input") or "",
-        started_at=_moment(described.get("startDate")),
-        stopped_at=_moment(described.get("stopDate")),
-    )
+    @property
+    def name(self) -> str:
+        return name_of(self.arn)
 
 
 def _moment(given: Any) -> datetime | None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from bivouac import times
 from bivouac.environment import lease, naming
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.intents import Intent
 from bivouac.json_types import Json
 from bivouac.settings import ScheduleSettings
 
@@ -163,6 +164,12 @@ def _intent(verb: str) -> Json:
     """The time for which the schedule fires, however late and often it is delivered. Nothing else
     is in it, so that two deliveries of one firing are one intent."""
     return {"id": f"{verb} {SCHEDULED_TIME}", "at": SCHEDULED_TIME}
+
+
+def is_of_office_hours(intent: Intent) -> bool:
+    """Whether an up or a down meant it, or is retried: only their ids name the intent's time."""
+    time = times.timestamp(intent.at)
+    return intent.id.startswith((f"up {time}", f"down {time}"))
 
 
 def _at(moment: datetime) -> str:

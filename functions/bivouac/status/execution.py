@@ -15,7 +15,7 @@ _CONSOLES = {
 
 
 def execution(arn: str, prefix: str) -> dict[str, Any]:
-    """`prefix`: of the stack's names."""
+    """`prefix`: of the stack's names. `arn`: empty if none ever held it, as of an orphan."""
     machine = stepfunctions_answers.machine_of(arn).removeprefix(f"{prefix}-")
     return {
         "arn": arn,
@@ -25,6 +25,8 @@ def execution(arn: str, prefix: str) -> dict[str, Any]:
 
 
 def _console_url(arn: str) -> str | None:
+    if not arn:
+        return None
     _, partition, _, region, *_ = arn.split(":")
     host = _CONSOLES.get(partition)
     return (

@@ -7,13 +7,12 @@ if the event was lost.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from bivouac.aws import stepfunctions_answers
 from bivouac.aws.lambda_answers import message_of
@@ -22,7 +21,7 @@ from bivouac.commands import inputs
 from bivouac.diagnosis import report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
-from bivouac.environment import naming
+from bivouac.environment import naming, schedules
 from bivouac.environment.event import DetailType
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, is_outdated
 from bivouac.environment.record import Record, Status, matter_of_deletion
@@ -42,10 +41,6 @@ ONCE_MORE = "again"
 
 _OF_REDEPLOY = re.compile(r"redeploy-([0-9a-f]{64})")
 """The name of the create that redeploy_environment starts: the hash is of its own ARN."""
-
-
-_OF_SCHEDULE = re.compile(r"(up|down) ")
-"""Prefix of the ids of intents from a schedule (environment/schedules.py)."""
 
 
 _AFTER_A_STOP = (
@@ -101,50 +96,8 @@ _RULES: Mapping[Machine, inputs.Rule] = {
 """An execution may have ended before anybody looked at its input."""
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Execution):
     """An execution that ended without success, or one that holds or last held a record."""
-
-    arn: str
-    status: str
-    """FAILED, TIMED_OUT or ABORTED; RUNNING while it holds a record; empty if unknown."""
-    error: str = ""
-    cause: str = ""
-    content: Json = field(default_factory=dict)
-    """Its input; empty if unknown."""
-    started_at: datetime | None = None
-    """None if unknown."""
-    stopped_at: datetime | None = None
-    """None: it is running, or Step Functions no longer has it."""
-
-    @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """From a "Step Functions Execution Status Change". Raises KeyError for anything else.
-
-        The event omits an input that is too large for it."""
-        return cls.of(stepfunctions_answers.execution(event["detail"]))
-
-    @classmethod
-    def of(cls, execution: Execution) -> Self:
-        # An object, of every execution that ever held a record
-        content = json.loads(execution.input or "{}")
-        return cls(
-            execution.arn,
-            execution.status,
-            execution.error,
-            execution.cause,
-            content if isinstance(content, dict) else {},
-            execution.started_at,
-            execution.stopped_at,
-        )
-
-    @property
-    def is_at_work(self) -> bool:
-        return stepfunctions_answers.is_at_work(self.status)
-
-    @property
-    def name(self) -> str:
-        return stepfunctions_answers.name_of(self.arn)
 
     @property
     def environment(self) -> str | None:
@@ -172,9 +125,10 @@ class Ended:
         intent = self.content.get("intent")
         if not isinstance(intent, dict):
             return True
-        by_schedule = _OF_SCHEDULE.match(str(intent.get("id")))
-        by_event = naming.is_requested_execution(self.name) or self.name.startswith(RETRY)
-        return not (by_schedule or by_event)
+        if naming.is_requested_execution(self.name) or self.name.startswith(RETRY):
+            return False
+        well_formed = inputs.is_well_formed(inputs.INTENT, intent)
+        return not (well_formed and schedules.is_of_office_hours(Intent.from_json(intent)))
 
     def is_unanswered(self, record: Record | None) -> bool:
         """Whether no caller sees how it ended, and it was refused, or failed while the record has

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bivouac import times
-from bivouac.aws import cloudmap, ecs, executions, log_groups, scheduler_answers
+from bivouac.aws import cloudmap, ecs, log_groups, scheduler_answers
 from bivouac.aws.client_types import (
     CloudWatchLogsClient,
     ECSClient,
     ServiceDiscoveryClient,
-    SFNClient,
 )
 from bivouac.aws.scheduler import Schedules
 from bivouac.environment import naming
@@ -39,7 +38,6 @@ from bivouac.sweep.budget import (
     Share,
 )
 from bivouac.sweep.findings import ArmedSchedule, Resource
-from bivouac.sweep.follow_up import Ended
 
 Tags = Mapping[str, str]
 
@@ -234,16 +232,6 @@ def _of_another(tags: Tags, stack: str) -> bool:
     """Whether it belongs to another stack, whose prefix begins with this stack's prefix: its own
     sweep handles it."""
     return tags.get(naming.STACK_TAG, stack) != stack
-
-
-RUNNING = Ended("", "RUNNING")
-
-
-def holder(client: SFNClient, execution_arn: str) -> Ended:
-    """The execution that holds a record. Unknown if Step Functions no longer has it (W06), or the
-    record names none."""
-    found = executions.described(client, execution_arn) if execution_arn else None
-    return Ended.of(found) if found else Ended(execution_arn, "")
 
 
 def armed_expiry(schedules: Schedules, group: str, environment: str) -> ArmedSchedule | None:

@@ -38,12 +38,13 @@ from bivouac.sweep.findings import (
     is_overdue,
 )
 from bivouac.sweep.follow_up import Ended, Machine
-from bivouac.sweep.inventory import RUNNING, Inventory, armed_expiry, holder
+from bivouac.sweep.inventory import Inventory, armed_expiry
 from bivouac.sweep.start_follow_up import FollowUp
 
 HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
 """The machines whose executions hold records; the others start these."""
 ENDED_LATELY = timedelta(hours=1)
+RUNNING = Ended("", "RUNNING")
 _MEANWHILE = (NotYetConsistentError, SupersededError)
 """Another execution has taken the environment and takes care of it."""
 
@@ -146,7 +147,8 @@ class Sweep:
                 continue
             try:
                 if record.status in NEEDS_HOLDER:
-                    holders[name] = holder(self.follow_up.stepfunctions, record.execution)
+                    unknown = Ended(record.execution, "")
+                    holders[name] = self.follow_up.described(record.execution) or unknown
                 if naming.schedule(name, "expiry") in scheduled:
                     group = self.schedules.settings.expiry_group
                     if schedule := armed_expiry(self.schedules, group, name):
@@ -174,8 +176,8 @@ class Sweep:
                 for arn in executions.broken(self.follow_up.stepfunctions, machine, since, until):
                     if not time.takes(A_CALL):
                         return found
-                    if whole := executions.described(self.follow_up.stepfunctions, arn):
-                        found.append(Ended.of(whole))
+                    if ended := self.follow_up.described(arn):
+                        found.append(ended)
             except BivouacError as error:
                 logger.warning("not checked", machine=machine, reason=str(error))
         return found

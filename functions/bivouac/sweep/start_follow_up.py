@@ -49,6 +49,11 @@ class FollowUp:
         )
         return record, after_redeploy(record, ended, runs)
 
+    def described(self, execution_arn: str) -> Ended | None:
+        """None if Step Functions has no such execution, or no longer has it."""
+        found = executions.described(self.stepfunctions, execution_arn)
+        return Ended(**vars(found)) if found else None
+
     def named_by(self, ended: Ended) -> Record | None:
         return self.records.find(ended.environment) if ended.environment else None
 
