@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from botocore.exceptions import ClientError
 
 from localcloud.custom_resources import CustomResourceError
-from localcloud.template.makers import Cloud, Deployed, deleter_of, is_custom
+from localcloud.template.makers import Cloud, Deployed, is_custom
 
 
 class StackDeletionError(Exception):
@@ -38,7 +38,7 @@ def delete(cloud: Cloud, deployed: dict[str, Deployed], *, created: bool = True)
     unknown = {
         logical_id: f"the local cloud does not delete {one.type}"
         for logical_id, one in deployed.items()
-        if not one.is_retained(created=created) and not deleter_of(one.type)
+        if not one.is_retained(created=created) and not one.handlers.delete
     }
     if unknown:
         raise StackDeletionError(unknown, deployed)
@@ -46,8 +46,8 @@ def delete(cloud: Cloud, deployed: dict[str, Deployed], *, created: bool = True)
         one = min(free, key=lambda resource: is_custom(resource.type))
         logical_id = one.request.logical_id
         try:
-            if not one.is_retained(created=created) and (deleter := deleter_of(one.type)):
-                deleter(cloud, one)
+            if not one.is_retained(created=created) and one.handlers.delete:
+                one.handlers.delete(cloud, one)
         except (ClientError, CustomResourceError) as error:
             failures[logical_id] = str(error)
         else:

@@ -18,7 +18,6 @@ _NAMED_BY = {
     "AWS::IAM::Role": ("RoleName",),
     "AWS::Lambda::Function": ("FunctionName",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
-    "AWS::SNS::Topic": ("TopicName",),
     "AWS::SQS::Queue": ("QueueName",),
     # Whatever its group
     "AWS::Scheduler::Schedule": ("Name",),

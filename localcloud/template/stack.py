@@ -12,7 +12,7 @@ from localcloud.awslambda.function import Function
 from localcloud.template.deletion import delete
 from localcloud.template.errors import StackUpdateError, TemplateError
 from localcloud.template.intrinsics import Intrinsics
-from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, Wanted, maker_of
+from localcloud.template.makers import NOT_MADE, Cloud, Deployed, Made, Request, Wanted, handlers_of
 from localcloud.template.parameters import checked_parameters, value_of
 from localcloud.template.physical_ids import PhysicalId, physical_id
 from localcloud.template.source import Source, read_template
@@ -222,7 +222,7 @@ class _Deployment:
         unknown = {
             f"{resource['Type']} ({logical_id})"
             for logical_id, resource in self._resources.items()
-            if maker_of(resource["Type"]) is None and resource["Type"] not in NOT_MADE
+            if handlers_of(resource["Type"]) is None and resource["Type"] not in NOT_MADE
         }
         if unknown:
             raise TemplateError("the local cloud has no maker for " + ", ".join(sorted(unknown)))
@@ -253,6 +253,8 @@ class _Deployment:
         for other in [depends_on] if isinstance(depends_on, str) else depends_on:
             if self._is_wanted(other):
                 self._make(other)
+        handlers = handlers_of(resource["Type"])
+        assert handlers, "unknown types are refused at the start"
         request = Request(
             logical_id=logical_id,
             properties=self._intrinsics.value(resource.get("Properties", {})),
@@ -264,6 +266,7 @@ class _Deployment:
         )
         made = self.transition.apply(
             Wanted(
+                handlers=handlers,
                 request=request,
                 needs=frozenset(self._needs[logical_id] - {logical_id}),
                 deletion_policy=resource.get("DeletionPolicy", "Delete"),

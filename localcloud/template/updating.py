@@ -9,7 +9,8 @@ at the very end, so their users never miss them. If anything fails, everything i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from botocore.exceptions import ClientError
@@ -23,8 +24,6 @@ from localcloud.template.makers import (
     Request,
     Wanted,
     is_custom,
-    maker_of,
-    updater_of,
 )
 from localcloud.template.physical_ids import PhysicalId, physical_id
 from localcloud.template.schemas import replaced_by
@@ -109,7 +108,7 @@ class Transition:
         name = physical_id(now.type, now.properties)
         if name and name == physical_id(before.type, before.properties):
             raise TemplateError(
-                f"{now.logical_id} ({now.type}): CloudFormation cannot update a stack when a "
+                f"{_where(now)}: CloudFormation cannot update a stack when a "
                 f"custom-named resource requires replacing. Rename {name[1]} and update the stack "
                 "again."
             )
@@ -117,15 +116,8 @@ class Transition:
 
     def _create(self, wanted: Wanted, request: Request) -> Made:
         self._take_name(request)
-        maker = maker_of(request.type)
-        assert maker
-        where = f"{request.logical_id} ({request.type})"
-        try:
-            made = maker(self._cloud, request)
-        except KeyError as error:
-            raise TemplateError(f"{where} has no {error}") from error
-        except ClientError as error:
-            raise TemplateError(f"{where}: {error}") from error
+        with _failures_named(request):
+            made = wanted.handlers.create(self._cloud, request)
         self._created[request.logical_id] = wanted.deployed(request, made)
         return made
 
@@ -133,25 +125,33 @@ class Transition:
         if (wanted := physical_id(request.type, request.properties)) is None:
             return
         if owner := self._taken.get(wanted):
-            where = f"{request.logical_id} ({request.type})"
-            raise TemplateError(f"{where}: {wanted[1]} already exists in stack {owner}")
+            raise TemplateError(f"{_where(request)}: {wanted[1]} already exists in stack {owner}")
         self._taken[wanted] = self._stack_id
 
     def _applied(self, before: Deployed, request: Request) -> Made:
-        updater = updater_of(request.type)
-        where = f"{request.logical_id} ({request.type})"
-        if updater is None:
-            raise TemplateError(f"{where}: the local cloud does not update this type")
-        try:
-            return updater(self._cloud, before, request)
-        except KeyError as error:
-            raise TemplateError(f"{where} has no {error}") from error
-        except ClientError as error:
-            raise TemplateError(f"{where}: {error}") from error
+        if before.handlers.update is None:
+            raise TemplateError(f"{_where(request)}: the local cloud does not update this type")
+        with _failures_named(request):
+            return before.handlers.update(self._cloud, before, request)
 
     def _supersede(self, before: Deployed, wanted: Wanted) -> None:
         policy = wanted.update_replace_policy
         self._outdated[before.request.logical_id] = replace(before, deletion_policy=policy)
+
+
+@contextmanager
+def _failures_named(request: Request) -> Iterator[None]:
+    """Raises TemplateError, with the resource, for what its handler raises."""
+    try:
+        yield
+    except KeyError as error:
+        raise TemplateError(f"{_where(request)} has no {error}") from error
+    except ClientError as error:
+        raise TemplateError(f"{_where(request)}: {error}") from error
+
+
+def _where(request: Request) -> str:
+    return f"{request.logical_id} ({request.type})"
 
 
 def require_same_types(before: Mapping[str, Deployed], types: Mapping[str, str]) -> None:

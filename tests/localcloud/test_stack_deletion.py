@@ -156,9 +156,13 @@ class TestDeletion:
         template = tmp_path / "template.yaml"
         template.write_text(
             "Transform: AWS::Serverless-2016-10-31\n"
-            "Resources: {T: {Type: 'AWS::SNS::Topic'}, Q: {Type: 'AWS::SQS::Queue'}}\n"
+            f"Globals: {{Function: {{CodeUri: {TEMPLATE.parent}}}}}\n"
+            "Resources:\n"
+            "  Guard: {Type: 'AWS::Serverless::Function', Properties: {Handler: guard.handle, "
+            "Runtime: python3.13}}\n"
+            "  Published: {Type: 'AWS::Lambda::Version', Properties: {FunctionName: !Ref Guard}}\n"
         )
-        stack = cloud.deploy(template, {}, name="topics")
-        with pytest.raises(StackDeletionError, match="does not delete AWS::SNS::Topic"):
+        stack = cloud.deploy(template, {}, name="versions")
+        with pytest.raises(StackDeletionError, match="does not delete AWS::Lambda::Version"):
             cloud.delete_stack(stack)
-        assert set(stack.deployed) == {"T", "Q"}
+        assert {"Guard", "Published"} <= set(stack.deployed)

@@ -1,4 +1,4 @@
-"""One maker per CloudFormation type: resolved properties in, a resource of the account out."""
+"""A maker for each CloudFormation type: resolved properties in, a resource of the account out."""
 
 from localcloud.template.makers import (
     compute,
@@ -11,69 +11,24 @@ from localcloud.template.makers import (
     network,
     workflows,
 )
-from localcloud.template.makers.base import (
-    Cloud,
-    Deleter,
-    Deployed,
-    Made,
-    Maker,
-    Request,
-    Updater,
-    Wanted,
-)
+from localcloud.template.makers.base import Cloud, Deployed, Handlers, Made, Request, Wanted
 from localcloud.template.makers.custom import is_custom
 
-_MAKERS: dict[str, Maker] = {
-    **compute.MAKERS,
-    **database.MAKERS,
-    **events.MAKERS,
-    **identity.MAKERS,
-    **messaging.MAKERS,
-    **monitoring.MAKERS,
-    **network.MAKERS,
-    **workflows.MAKERS,
-}
-
-_DELETERS: dict[str, Deleter] = {
-    **compute.DELETERS,
-    **database.DELETERS,
-    **events.DELETERS,
-    **identity.DELETERS,
-    **messaging.DELETERS,
-    **monitoring.DELETERS,
-    **network.DELETERS,
-    **workflows.DELETERS,
-}
-
-_UPDATERS: dict[str, Updater] = {
-    **compute.UPDATERS,
-    **database.UPDATERS,
-    **events.UPDATERS,
-    **identity.UPDATERS,
-    **messaging.UPDATERS,
-    **monitoring.UPDATERS,
-    **network.UPDATERS,
-    **workflows.UPDATERS,
+_HANDLERS = {
+    **compute.HANDLERS,
+    **database.HANDLERS,
+    **events.HANDLERS,
+    **identity.HANDLERS,
+    **messaging.HANDLERS,
+    **monitoring.HANDLERS,
+    **network.HANDLERS,
+    **workflows.HANDLERS,
 }
 
 
-def maker_of(resource_type: str) -> Maker | None:
+def handlers_of(resource_type: str) -> Handlers | None:
     """None if the local cloud does not know the type."""
-    return custom.custom_resource if is_custom(resource_type) else _MAKERS.get(resource_type)
-
-
-def deleter_of(resource_type: str) -> Deleter | None:
-    """None if the type cannot be deleted yet, because nothing needs it."""
-    if is_custom(resource_type):
-        return custom.delete_custom_resource
-    return _DELETERS.get(resource_type)
-
-
-def updater_of(resource_type: str) -> Updater | None:
-    """None if the type cannot be updated yet, because nothing needs it."""
-    if is_custom(resource_type):
-        return custom.update_custom_resource
-    return _UPDATERS.get(resource_type)
+    return custom.HANDLERS if is_custom(resource_type) else _HANDLERS.get(resource_type)
 
 
 NOT_MADE: dict[str, str] = {
@@ -88,8 +43,6 @@ __all__ = [
     "Made",
     "Request",
     "Wanted",
-    "deleter_of",
+    "handlers_of",
     "is_custom",
-    "maker_of",
-    "updater_of",
 ]

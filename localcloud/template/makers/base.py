@@ -75,13 +75,24 @@ class Made:
     function: Function | None = None
 
 
-Maker = Callable[[Cloud, Request], Made]
+@dataclass(frozen=True)
+class Handlers:
+    """Of a resource type, as CloudFormation calls them. They raise ClientError, TemplateError, and
+    KeyError for a property that is missing."""
+
+    create: Callable[[Cloud, Request], Made]
+    delete: Callable[[Cloud, Deployed], None] | None = None
+    """None if nothing needs it yet."""
+    update: Callable[[Cloud, Deployed, Request], Made] | None = None
+    """In place, to what the request says. Called again with the two swapped, it undoes the update,
+    even one that failed. None if nothing needs it yet."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """A resource that a template declares for a stack."""
 
+    handlers: Handlers
     request: Request
     needs: frozenset[str]
     """Logical ids of the resources that must outlive it."""
@@ -89,13 +100,14 @@ class Wanted:
     update_replace_policy: str = "Delete"
 
     def deployed(self, request: Request, made: Made) -> Deployed:
-        return Deployed(request, made, self.needs, self.deletion_policy)
+        return Deployed(self.handlers, request, made, self.needs, self.deletion_policy)
 
 
 @dataclass(frozen=True)
 class Deployed:
     """A resource of a stack."""
 
+    handlers: Handlers
     request: Request
     made: Made
     needs: frozenset[str]
@@ -113,12 +125,13 @@ class Deployed:
         return self.deletion_policy in retains
 
 
-Deleter = Callable[[Cloud, Deployed], None]
-"""Raises ClientError."""
+def deleting(service: str, operation: str, member: str) -> Callable[[Cloud, Deployed], None]:
+    """Deletes a resource by one call with its `Ref` as this member."""
 
-Updater = Callable[[Cloud, Deployed, Request], Made]
-"""Updates a resource in place to what the request says. Called again with the two swapped, it
-undoes the update, even one that failed. Raises as makers do."""
+    def delete(cloud: Cloud, deployed: Deployed) -> None:
+        call(cloud, service, operation, **{member: deployed.made.ref})
+
+    return delete
 
 
 def changed(before: Deployed, request: Request, *known: str) -> set[str]:

@@ -10,14 +10,13 @@ from localcloud.awslambda.function import Function, VpcConfig
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
+    deleting,
     retagged,
     tags_map,
 )
@@ -193,11 +192,6 @@ def update_event_invoke_config(cloud: Cloud, _: Deployed, request: Request) -> M
     return event_invoke_config(cloud, request)
 
 
-def delete_function(cloud: Cloud, deployed: Deployed) -> None:
-    """Also deletes its versions; their DeletionPolicy (SAM writes Retain) does not keep them."""
-    call(cloud, "lambda", "delete_function", FunctionName=deployed.made.ref)
-
-
 def delete_permission(cloud: Cloud, deployed: Deployed) -> None:
     name = deployed.request.properties["FunctionName"]
     call(cloud, "lambda", "remove_permission", FunctionName=name, StatementId=deployed.made.ref)
@@ -230,23 +224,16 @@ def _empty_zip() -> bytes:
 _PLACEHOLDER = _empty_zip()
 """CreateFunction requires code; workers take it from the CodeUri directory."""
 
-MAKERS: dict[str, Maker] = {
-    "AWS::Lambda::Function": function,
-    "AWS::Lambda::Permission": permission,
-    "AWS::Lambda::Version": version,
-    "AWS::Lambda::Alias": alias,
-    "AWS::Lambda::EventInvokeConfig": event_invoke_config,
-}
 
-DELETERS: dict[str, Deleter] = {
-    "AWS::Lambda::Function": delete_function,
-    "AWS::Lambda::Permission": delete_permission,
-    "AWS::Lambda::Alias": delete_alias,
-    "AWS::Lambda::EventInvokeConfig": delete_event_invoke_config,
-}
-
-UPDATERS: dict[str, Updater] = {
-    "AWS::Lambda::Function": update_function,
-    "AWS::Lambda::Alias": update_alias,
-    "AWS::Lambda::EventInvokeConfig": update_event_invoke_config,
+HANDLERS = {
+    # Also deletes its versions; their DeletionPolicy (SAM writes Retain) does not keep them.
+    "AWS::Lambda::Function": Handlers(
+        function, deleting("lambda", "delete_function", "FunctionName"), update_function
+    ),
+    "AWS::Lambda::Permission": Handlers(permission, delete_permission),
+    "AWS::Lambda::Version": Handlers(version),
+    "AWS::Lambda::Alias": Handlers(alias, delete_alias, update_alias),
+    "AWS::Lambda::EventInvokeConfig": Handlers(
+        event_invoke_config, delete_event_invoke_config, update_event_invoke_config
+    ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localcloud.custom_resources import CustomResource, CustomResourceError
 from localcloud.template.errors import TemplateError
-from localcloud.template.makers.base import Cloud, Deployed, Made, Request
+from localcloud.template.makers.base import Cloud, Deployed, Handlers, Made, Request
 
 TYPE = "AWS::CloudFormation::CustomResource"
 PREFIX = "Custom::"
@@ -43,3 +43,6 @@ def _of(request: Request) -> CustomResource:
             f"{request.logical_id}: ServiceToken must be the ARN of a function, not {token}"
         )
     return CustomResource(request.stack_id, request.logical_id, request.type, request.properties)
+
+
+HANDLERS = Handlers(custom_resource, delete_custom_resource, update_custom_resource)

@@ -7,14 +7,13 @@ from typing import Any
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
+    deleting,
 )
 
 
@@ -130,13 +129,8 @@ def _encryption(specification: dict[str, object] | None) -> dict[str, object] | 
     return {renamed.get(key, key): value for key, value in specification.items()}
 
 
-MAKERS: dict[str, Maker] = {"AWS::DynamoDB::Table": table}
-
-
-def delete_table(cloud: Cloud, deployed: Deployed) -> None:
-    call(cloud, "dynamodb", "delete_table", TableName=deployed.made.ref)
-
-
-DELETERS: dict[str, Deleter] = {"AWS::DynamoDB::Table": delete_table}
-
-UPDATERS: dict[str, Updater] = {"AWS::DynamoDB::Table": update_table}
+HANDLERS = {
+    "AWS::DynamoDB::Table": Handlers(
+        table, deleting("dynamodb", "delete_table", "TableName"), update_table
+    ),
+}

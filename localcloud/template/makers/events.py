@@ -6,14 +6,13 @@ import json
 
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
+    deleting,
     document,
     retagged,
 )
@@ -111,15 +110,6 @@ def update_schedule(cloud: Cloud, before: Deployed, request: Request) -> Made:
     return before.made
 
 
-MAKERS: dict[str, Maker] = {
-    "AWS::Events::EventBus": event_bus,
-    "AWS::Events::EventBusPolicy": event_bus_policy,
-    "AWS::Events::Rule": rule,
-    "AWS::Scheduler::Schedule": schedule,
-    "AWS::Scheduler::ScheduleGroup": schedule_group,
-}
-
-
 def delete_rule(cloud: Cloud, deployed: Deployed) -> None:
     properties, name = deployed.request.properties, deployed.made.ref
     bus = properties.get("EventBusName")
@@ -128,17 +118,9 @@ def delete_rule(cloud: Cloud, deployed: Deployed) -> None:
     call(cloud, "events", "delete_rule", Name=name, EventBusName=bus)
 
 
-def delete_event_bus(cloud: Cloud, deployed: Deployed) -> None:
-    call(cloud, "events", "delete_event_bus", Name=deployed.made.ref)
-
-
 def delete_event_bus_policy(cloud: Cloud, deployed: Deployed) -> None:
     bus = deployed.request.properties.get("EventBusName")
     call(cloud, "events", "remove_permission", EventBusName=bus, StatementId=deployed.made.ref)
-
-
-def delete_schedule_group(cloud: Cloud, deployed: Deployed) -> None:
-    call(cloud, "scheduler", "delete_schedule_group", Name=deployed.made.ref)
 
 
 def delete_schedule(cloud: Cloud, deployed: Deployed) -> None:
@@ -146,18 +128,18 @@ def delete_schedule(cloud: Cloud, deployed: Deployed) -> None:
     call(cloud, "scheduler", "delete_schedule", Name=deployed.made.ref, GroupName=group)
 
 
-DELETERS: dict[str, Deleter] = {
-    "AWS::Events::EventBus": delete_event_bus,
-    "AWS::Events::EventBusPolicy": delete_event_bus_policy,
-    "AWS::Events::Rule": delete_rule,
-    "AWS::Scheduler::Schedule": delete_schedule,
-    "AWS::Scheduler::ScheduleGroup": delete_schedule_group,
-}
-
-UPDATERS: dict[str, Updater] = {
-    "AWS::Events::EventBus": update_event_bus,
-    "AWS::Events::EventBusPolicy": update_event_bus_policy,
-    "AWS::Events::Rule": update_rule,
-    "AWS::Scheduler::Schedule": update_schedule,
-    "AWS::Scheduler::ScheduleGroup": update_schedule_group,
+HANDLERS = {
+    "AWS::Events::EventBus": Handlers(
+        event_bus, deleting("events", "delete_event_bus", "Name"), update_event_bus
+    ),
+    "AWS::Events::EventBusPolicy": Handlers(
+        event_bus_policy, delete_event_bus_policy, update_event_bus_policy
+    ),
+    "AWS::Events::Rule": Handlers(rule, delete_rule, update_rule),
+    "AWS::Scheduler::Schedule": Handlers(schedule, delete_schedule, update_schedule),
+    "AWS::Scheduler::ScheduleGroup": Handlers(
+        schedule_group,
+        deleting("scheduler", "delete_schedule_group", "Name"),
+        update_schedule_group,
+    ),
 }

@@ -8,12 +8,10 @@ from localcloud import aws_policies
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
     document,
@@ -170,13 +168,6 @@ def _put_inline(cloud: Cloud, role_name: str, policy: dict[str, Any]) -> None:
     )
 
 
-MAKERS: dict[str, Maker] = {
-    "AWS::IAM::Role": role,
-    "AWS::IAM::Policy": policy,
-    "AWS::IAM::ManagedPolicy": managed_policy,
-}
-
-
 def delete_role(cloud: Cloud, deployed: Deployed) -> None:
     """Also deletes its inline policies and detaches those that its own properties attach."""
     name, properties = deployed.made.ref, deployed.request.properties
@@ -202,13 +193,10 @@ def delete_managed_policy(cloud: Cloud, deployed: Deployed) -> None:
     call(cloud, "iam", "delete_policy", PolicyArn=deployed.made.ref)
 
 
-DELETERS: dict[str, Deleter] = {
-    "AWS::IAM::Role": delete_role,
-    "AWS::IAM::Policy": delete_policy,
-    "AWS::IAM::ManagedPolicy": delete_managed_policy,
-}
-
-UPDATERS: dict[str, Updater] = {
-    "AWS::IAM::Role": update_role,
-    "AWS::IAM::ManagedPolicy": update_managed_policy,
+HANDLERS = {
+    "AWS::IAM::Role": Handlers(role, delete_role, update_role),
+    "AWS::IAM::Policy": Handlers(policy, delete_policy),
+    "AWS::IAM::ManagedPolicy": Handlers(
+        managed_policy, delete_managed_policy, update_managed_policy
+    ),
 }

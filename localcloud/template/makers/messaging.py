@@ -1,4 +1,4 @@
-"""SQS queues and SNS topics."""
+"""SQS queues and their policies."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
+    deleting,
     document,
     tags_map,
 )
@@ -79,61 +78,17 @@ def _take_policy(cloud: Cloud, queue_urls: Iterable[str]) -> None:
         call(cloud, "sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": ""})
 
 
-def topic(cloud: Cloud, request: Request) -> Made:
-    properties = request.properties
-    name = properties.get("TopicName", request.generated_name())
-    arn = call(cloud, "sns", "create_topic", Name=name, Tags=properties.get("Tags"))["TopicArn"]
-    for subscription in properties.get("Subscription", []):
-        call(cloud, "sns", "subscribe", TopicArn=arn, **subscription)
-    return Made(arn, {"TopicArn": arn, "TopicName": name})
-
-
-def subscription(cloud: Cloud, request: Request) -> Made:
-    return Made(call(cloud, "sns", "subscribe", **request.properties)["SubscriptionArn"])
-
-
-def topic_policy(cloud: Cloud, request: Request) -> Made:
-    for arn in request.properties["Topics"]:
-        call(
-            cloud,
-            "sns",
-            "set_topic_attributes",
-            TopicArn=arn,
-            AttributeName="Policy",
-            AttributeValue=document(request.properties["PolicyDocument"]),
-        )
-    return Made(request.logical_id)
-
-
 def _attribute(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-MAKERS: dict[str, Maker] = {
-    "AWS::SNS::Subscription": subscription,
-    "AWS::SNS::Topic": topic,
-    "AWS::SNS::TopicPolicy": topic_policy,
-    "AWS::SQS::Queue": queue,
-    "AWS::SQS::QueuePolicy": queue_policy,
-}
-
-
-def delete_queue(cloud: Cloud, deployed: Deployed) -> None:
-    call(cloud, "sqs", "delete_queue", QueueUrl=deployed.made.ref)
-
-
 def delete_queue_policy(cloud: Cloud, deployed: Deployed) -> None:
     _take_policy(cloud, deployed.request.properties["Queues"])
 
 
-DELETERS: dict[str, Deleter] = {
-    "AWS::SQS::Queue": delete_queue,
-    "AWS::SQS::QueuePolicy": delete_queue_policy,
-}
-
-UPDATERS: dict[str, Updater] = {
-    "AWS::SQS::Queue": update_queue,
-    "AWS::SQS::QueuePolicy": update_queue_policy,
+HANDLERS = {
+    "AWS::SQS::Queue": Handlers(queue, deleting("sqs", "delete_queue", "QueueUrl"), update_queue),
+    "AWS::SQS::QueuePolicy": Handlers(queue_policy, delete_queue_policy, update_queue_policy),
 }

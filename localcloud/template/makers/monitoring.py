@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
+    deleting,
     retagged,
     tags_map,
 )
@@ -67,26 +66,13 @@ def _put_alarm(cloud: Cloud, request: Request, name: str) -> Made:
     return Made(name, {"Arn": arn})
 
 
-MAKERS: dict[str, Maker] = {
-    "AWS::CloudWatch::Alarm": alarm,
-    "AWS::Logs::LogGroup": log_group,
-}
-
-
-def delete_log_group(cloud: Cloud, deployed: Deployed) -> None:
-    call(cloud, "logs", "delete_log_group", logGroupName=deployed.made.ref)
-
-
 def delete_alarm(cloud: Cloud, deployed: Deployed) -> None:
     call(cloud, "cloudwatch", "delete_alarms", AlarmNames=[deployed.made.ref])
 
 
-DELETERS: dict[str, Deleter] = {
-    "AWS::CloudWatch::Alarm": delete_alarm,
-    "AWS::Logs::LogGroup": delete_log_group,
-}
-
-UPDATERS: dict[str, Updater] = {
-    "AWS::CloudWatch::Alarm": update_alarm,
-    "AWS::Logs::LogGroup": update_log_group,
+HANDLERS = {
+    "AWS::CloudWatch::Alarm": Handlers(alarm, delete_alarm, update_alarm),
+    "AWS::Logs::LogGroup": Handlers(
+        log_group, deleting("logs", "delete_log_group", "logGroupName"), update_log_group
+    ),
 }

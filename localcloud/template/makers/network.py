@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     changed,
+    deleting,
 )
 
 _EVERYTHING_OUT = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -48,44 +47,34 @@ def security_group(cloud: Cloud, request: Request) -> Made:
     return Made(group_id, {"GroupId": group_id, "VpcId": properties["VpcId"]})
 
 
-def ingress(cloud: Cloud, request: Request) -> Made:
-    _admit(cloud, "ingress", request.properties["GroupId"], request.properties)
-    return Made(request.logical_id)
+def _rule(direction: Literal["ingress", "egress"]) -> Handlers:
+    def create(cloud: Cloud, request: Request) -> Made:
+        _admit(cloud, direction, request.properties["GroupId"], request.properties)
+        return Made(request.logical_id)
 
+    def update(cloud: Cloud, before: Deployed, request: Request) -> Made:
+        changed(before, request, "Description")
+        _call(
+            cloud,
+            f"update_security_group_rule_descriptions_{direction}",
+            request.properties["GroupId"],
+            request.properties,
+        )
+        return before.made
 
-def egress(cloud: Cloud, request: Request) -> Made:
-    _admit(cloud, "egress", request.properties["GroupId"], request.properties)
-    return Made(request.logical_id)
+    def delete(cloud: Cloud, deployed: Deployed) -> None:
+        rule = deployed.request.properties
+        _call(cloud, f"revoke_security_group_{direction}", rule["GroupId"], rule)
 
-
-def update_ingress(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    return _redescribe(cloud, "ingress", before, request)
-
-
-def update_egress(cloud: Cloud, before: Deployed, request: Request) -> Made:
-    return _redescribe(cloud, "egress", before, request)
-
-
-def _redescribe(cloud: Cloud, direction: str, before: Deployed, request: Request) -> Made:
-    changed(before, request, "Description")
-    call(
-        cloud,
-        "ec2",
-        f"update_security_group_rule_descriptions_{direction}",
-        GroupId=request.properties["GroupId"],
-        IpPermissions=[_permission(request.properties)],
-    )
-    return before.made
+    return Handlers(create, delete, update)
 
 
 def _admit(cloud: Cloud, direction: str, group_id: str, rule: dict[str, Any]) -> None:
-    call(
-        cloud,
-        "ec2",
-        f"authorize_security_group_{direction}",
-        GroupId=group_id,
-        IpPermissions=[_permission(rule)],
-    )
+    _call(cloud, f"authorize_security_group_{direction}", group_id, rule)
+
+
+def _call(cloud: Cloud, operation: str, group_id: str, rule: dict[str, Any]) -> None:
+    call(cloud, "ec2", operation, GroupId=group_id, IpPermissions=[_permission(rule)])
 
 
 def _permission(rule: dict[str, Any]) -> dict[str, Any]:
@@ -107,43 +96,10 @@ def _permission(rule: dict[str, Any]) -> dict[str, Any]:
     return permission
 
 
-MAKERS: dict[str, Maker] = {
-    "AWS::EC2::SecurityGroup": security_group,
-    "AWS::EC2::SecurityGroupEgress": egress,
-    "AWS::EC2::SecurityGroupIngress": ingress,
-}
-
-
-def delete_security_group(cloud: Cloud, deployed: Deployed) -> None:
-    call(cloud, "ec2", "delete_security_group", GroupId=deployed.made.ref)
-
-
-def delete_ingress(cloud: Cloud, deployed: Deployed) -> None:
-    _revoke(cloud, "ingress", deployed)
-
-
-def delete_egress(cloud: Cloud, deployed: Deployed) -> None:
-    _revoke(cloud, "egress", deployed)
-
-
-def _revoke(cloud: Cloud, direction: str, deployed: Deployed) -> None:
-    rule = deployed.request.properties
-    call(
-        cloud,
-        "ec2",
-        f"revoke_security_group_{direction}",
-        GroupId=rule["GroupId"],
-        IpPermissions=[_permission(rule)],
-    )
-
-
-DELETERS: dict[str, Deleter] = {
-    "AWS::EC2::SecurityGroup": delete_security_group,
-    "AWS::EC2::SecurityGroupEgress": delete_egress,
-    "AWS::EC2::SecurityGroupIngress": delete_ingress,
-}
-
-UPDATERS: dict[str, Updater] = {
-    "AWS::EC2::SecurityGroupEgress": update_egress,
-    "AWS::EC2::SecurityGroupIngress": update_ingress,
+HANDLERS = {
+    "AWS::EC2::SecurityGroup": Handlers(
+        security_group, deleting("ec2", "delete_security_group", "GroupId")
+    ),
+    "AWS::EC2::SecurityGroupEgress": _rule("egress"),
+    "AWS::EC2::SecurityGroupIngress": _rule("ingress"),
 }

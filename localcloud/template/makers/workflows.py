@@ -9,15 +9,14 @@ from localcloud.template import definitions
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import (
     Cloud,
-    Deleter,
     Deployed,
+    Handlers,
     Made,
-    Maker,
     Request,
-    Updater,
     call,
     camel_case,
     changed,
+    deleting,
 )
 
 _LOG_DELIVERY = (
@@ -121,14 +120,11 @@ def _substituted(request: Request, text: str) -> str:
     return definitions.substituted(text, values)
 
 
-MAKERS: dict[str, Maker] = {"AWS::StepFunctions::StateMachine": state_machine}
-
-
-def delete_state_machine(cloud: Cloud, deployed: Deployed) -> None:
-    """Its executions end too."""
-    call(cloud, "stepfunctions", "delete_state_machine", stateMachineArn=deployed.made.ref)
-
-
-DELETERS: dict[str, Deleter] = {"AWS::StepFunctions::StateMachine": delete_state_machine}
-
-UPDATERS: dict[str, Updater] = {"AWS::StepFunctions::StateMachine": update_state_machine}
+HANDLERS = {
+    # Its executions end too.
+    "AWS::StepFunctions::StateMachine": Handlers(
+        state_machine,
+        deleting("stepfunctions", "delete_state_machine", "stateMachineArn"),
+        update_state_machine,
+    ),
+}
