@@ -17,7 +17,6 @@ from bivouac.deletion.step import closed
 from bivouac.environment import taking
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import DELETION_BEGUN, Leave, Take, closing, never_created
-from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, step
 from bivouac.stack import holder, schedules
 from bivouac.status import answers
@@ -25,9 +24,10 @@ from bivouac.status.answers import Outcome
 
 
 def close_environment(event: Event, now: datetime, holder: Holder, schedules: Schedules) -> Event:
-    """`status` CLOSED with the empty receipt, OUTDATED, NOTHING_THERE, or WAIT with what is to be
-    known when it is tried again."""
-    request, state = event["request"], event["state"]
+    """`status` CLOSED with the empty receipt; SETTLE with the same, if the next step must wait for
+    the last functions of a stopped create; WAIT until it is tried again; OUTDATED; or
+    NOTHING_THERE."""
+    request = event["request"]
     inputs.require(inputs.DELETION, request, now)
     asked = inputs.deletion_of(request, event)
     environment = asked.environment
@@ -38,8 +38,7 @@ def close_environment(event: Event, now: datetime, holder: Holder, schedules: Sc
         reason = never_created(environment)
         return answers.left_alone(Outcome.NOTHING_THERE, environment, reason)
     decision = closing(record, holder.execution, holder.another_runs(record), asked)
-    # Of the answer before the wait: the state is the input at first, which has no such fields
-    settled, recorded = state.get("settled", False), state.get("recorded", False)
+    recorded = False
     match decision:
         case Leave(remember=remember):
             if remember:
@@ -52,9 +51,7 @@ def close_environment(event: Event, now: datetime, holder: Holder, schedules: Sc
             record = holder.take(deleting, record, decision)
     if answer := answers.not_taken(decision, environment):
         return answer
-    if record.settle and not settled:
-        return try_again(holder.settle_seconds, settled=True, recorded=recorded)
-    return closed(record, recorded, asked.keep_schedule, now)
+    return holder.settling(record, closed(record, recorded, asked.keep_schedule, now))
 
 
 @step

@@ -11,7 +11,7 @@ fires and arms the right one (close_environment).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bivouac import clock, times
 from bivouac.aws.scheduler import Schedules
@@ -21,7 +21,6 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import Follow, Status, Take
-from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, step
 from bivouac.services.progress import CreateProgress
 from bivouac.stack import holder, schedules
@@ -29,8 +28,9 @@ from bivouac.status import answers
 
 
 def open_environment(event: Event, now: datetime, holder: Holder, schedules: Schedules) -> Event:
-    """`status` OPEN with what the next states need, WAIT with the input for a retry, CHANGED if the
-    request must be checked again, OUTDATED, or KEPT or SCHEDULED if there is nothing to create
+    """`status` OPEN with what the next states need; SETTLE with the same, if they must wait for the
+    last functions of a superseded execution; WAIT with the input for a retry; CHANGED if the
+    request must be checked again; OUTDATED; or KEPT or SCHEDULED if there is nothing to create
     now."""
     blueprint = Blueprint.from_json(event["plan"])
     instruction = Instruction.from_json(event["instruction"])
@@ -49,14 +49,14 @@ def open_environment(event: Event, now: datetime, holder: Holder, schedules: Sch
     if held is None:
         raise ValueError(f"{blueprint.environment} is held but has no record")
     schedules.arm(blueprint, times.moment(held.expires_at), now)
-    if held.settle and not event["settled"]:
-        return {**event, **try_again(holder.settle_seconds, settled=True)}
     if held.status is not Status.CREATING:
         return {"status": taking.kept(held), "output": answers.done(held)}
     fresh = isinstance(decision, Take) and taking.is_fresh(record) and not instruction.there
     progress = CreateProgress(patience_seconds=blueprint.ready_seconds)
-    opened = taking.opened(held, blueprint, now, event["startedAt"])
-    return {**opened, "fresh": fresh, "progress": progress.to_json()}
+    begins = now + timedelta(seconds=holder.settle_seconds if held.settle else 0)
+    opened = taking.opened(held, blueprint, now, begins, event["startedAt"])
+    answer = {**opened, "fresh": fresh, "progress": progress.to_json()}
+    return holder.settling(held, answer)
 
 
 @step

@@ -15,14 +15,14 @@ from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import taking
 from bivouac.environment.intents import POWER, Verb, followed
 from bivouac.environment.record import Leave, Take, found, suspending
-from bivouac.environment.wait_times import try_again
 from bivouac.observability import Event, step
 from bivouac.stack import holder
 from bivouac.status import answers
 
 
 def suspend_environment(event: Event, now: datetime, holder: Holder) -> Event:
-    """`status` SUSPENDED, OUTDATED, or WAIT with what is to be known when it is tried again.
+    """`status` SUSPENDED; SETTLE with the same, if the next step must wait for the last functions
+    of a dead execution; WAIT until it is tried again; or OUTDATED.
 
     Raises InvalidRequestError, EnvironmentNotFoundError."""
     request = event["request"]
@@ -40,10 +40,7 @@ def suspend_environment(event: Event, now: datetime, holder: Holder) -> Event:
             record = holder.take(asleep, record, decision, forget=("failure",))
     if answer := answers.not_taken(decision, environment):
         return answer
-    # Of the answer before the wait: the state is the input at first, which has no such field
-    if record.settle and not event["state"].get("settled", False):
-        return try_again(holder.settle_seconds, settled=True)
-    return {
+    suspended = {
         "status": "SUSPENDED",
         "environment": environment,
         "generation": record.generation,
@@ -51,6 +48,7 @@ def suspend_environment(event: Event, now: datetime, holder: Holder) -> Event:
         "deadline": times.timestamp(now + timedelta(seconds=LAST_ANSWER_SECONDS)),
         "expiresAt": record.expires_at,
     }
+    return holder.settling(record, suspended)
 
 
 @step

@@ -299,7 +299,6 @@ class BivouacAccount:
         arn = who if who.startswith("arn:") else execution(who)
         return {
             "request": content,
-            "state": content,
             "execution": arn,
             "startedAt": started_at(self),
             "settings": SETTINGS,

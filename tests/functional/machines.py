@@ -189,16 +189,24 @@ class Machines:
             if answer["status"] == "OPEN":
                 return answer
             self.account.pass_time(answer["waitSeconds"])
+            if answer["status"] == "SETTLE":
+                return answer
         raise AssertionError("never open")
 
     # --- sleep_environment and wake_environment ---------------------------------------------------
 
+    def _taken(self, step: str, event: Event) -> Event:
+        """The answer of a first step, and after it the wait for the last functions of another."""
+        while (state := self._step(step, event))["status"] == "WAIT":
+            self.account.pass_time(state["waitSeconds"])
+        if state["status"] == "SETTLE":
+            self.account.pass_time(state["waitSeconds"])
+        return state
+
     def sleep(self, request: Event, name: str = "sleep") -> Event:
         """mark_asleep's answer, or suspend_environment's if there is nothing to do."""
         event = self.account.asked(request, name)
-        while (state := self._step("suspend_environment", event))["status"] == "WAIT":
-            self.account.pass_time(state["waitSeconds"])
-            event = {**event, "state": state}
+        state = self._taken("suspend_environment", event)
         if state["status"] == "OUTDATED":
             return _output(state["output"])
         gone: Event | None = None
@@ -217,9 +225,7 @@ class Machines:
     def delete(self, request: Event, name: str = "deletion") -> Event:
         """The execution's output."""
         event = self.account.asked(request, name)
-        while (state := self._step("close_environment", event))["status"] == "WAIT":
-            self.account.pass_time(state["waitSeconds"])
-            event = {**event, "state": state}
+        state = self._taken("close_environment", event)
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return _output(state["output"])
         while state["lastCheck"].get("status", "LEFT") == "LEFT":

@@ -178,7 +178,7 @@ class Player:
             state = yield from self._opened(arn, started, state)
             if state["status"] == "CHANGED":
                 continue
-            if state["status"] != "OPEN":
+            if state["status"] not in ("OPEN", "SETTLE"):
                 return state["output"]
             break
         self.changed.append(arn)
@@ -188,9 +188,10 @@ class Player:
         of_execution = {"execution": arn, "startedAt": started}
         while True:
             state = yield from self._step("open_environment", {**state, **of_execution})
+            if state["status"] in ("WAIT", "SETTLE"):
+                yield from self._waited(state["waitSeconds"])
             if state["status"] != "WAIT":
                 return state
-            yield from self._waited(state["waitSeconds"])
 
     def _redeploy(self, arn: str, content: Event) -> Steps:
         digest = hashlib.sha256(arn.encode()).hexdigest()
@@ -212,14 +213,12 @@ class Player:
         raise ExecutionFailedError(checked["error"], checked["cause"])
 
     def _delete(self, arn: str, content: Event) -> Steps:
-        started = started_at(self.account)
-        state: Event = content
-        while True:
-            asked = {"request": content, "state": state, "execution": arn, "startedAt": started}
+        asked = {"request": content, "execution": arn, "startedAt": started_at(self.account)}
+        state: Event = {"status": "WAIT"}
+        while state["status"] == "WAIT":
             state = yield from self._step("close_environment", asked)
-            if state["status"] != "WAIT":
-                break
-            yield from self._waited(state["waitSeconds"])
+            if state["status"] in ("WAIT", "SETTLE"):
+                yield from self._waited(state["waitSeconds"])
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return state["output"]
         self.changed.append(arn)

@@ -327,7 +327,6 @@ def opened(account: BivouacAccount, meant: str, request: dict[str, Any]) -> str:
         "environment": "demo",
         "plan": account.planned(request).to_json(),
         "instruction": account.instruction(request) | {"intent": {"id": "c", "at": meant}},
-        "settled": False,
         "execution": execution("c"),
         "startedAt": started_at(account),
     }

@@ -12,6 +12,7 @@ from close_environment import close_environment
 from bivouac import errors
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent
 from bivouac.environment.record import Status
+from bivouac.environment.wait_times import ANOTHER_EXECUTION
 from tests.functional.account import (
     DELETE_MACHINE,
     SETTLE_SECONDS,
@@ -22,20 +23,14 @@ from tests.functional.account import (
 from tests.requests import environment
 
 EXPIRES = "2030-01-01T00:00:00Z"
+FAR_AHEAD = "9999-12-31T23:59:59Z"
 
 
-def closed(
-    account: BivouacAccount,
-    request: Any = None,
-    who: str = "deletion",
-    after: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """`after`: its answer before a wait."""
+def closed(account: BivouacAccount, request: Any = None, who: str = "deletion") -> dict[str, Any]:
     asked = {"environment": "demo"} if request is None else request
     holder = account.holder(who if who.startswith("arn:") else execution(who))
     event = {
         "request": asked,
-        "state": asked if after is None else after,
         "execution": holder.execution,
         "startedAt": started_at(account),
     }
@@ -89,10 +84,10 @@ def test_a_running_create_is_stopped_and_its_last_function_awaited(
     running = account.start_execution("running")
     held(account, Status.CREATING, execution=running)
     answer = closed(account)
-    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
+    assert (answer["status"], answer["waitSeconds"]) == ("SETTLE", SETTLE_SECONDS)
+    assert (answer["generation"], answer["services"]["items"]) == (2, [])
     described = account.client("stepfunctions").describe_execution(executionArn=running)
     assert described["status"] == "ABORTED"
-    assert closed(account, after=answer)["status"] == "CLOSED"
 
 
 def test_the_wait_survives_a_kill_before_the_answer(
@@ -101,7 +96,7 @@ def test_the_wait_survives_a_kill_before_the_answer(
     """W13."""
     held(account, Status.CREATING, execution=account.start_execution("running"))
     closed(account)
-    assert closed(account)["status"] == "WAIT"
+    assert closed(account)["status"] == "SETTLE"
 
 
 def test_the_last_function_of_a_create_stopped_by_hand_is_awaited(
@@ -110,8 +105,7 @@ def test_the_last_function_of_a_create_stopped_by_hand_is_awaited(
     """W13: StopExecution ends no function."""
     held(account, Status.CREATING)
     answer = closed(account)
-    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
-    assert closed(account, after=answer)["status"] == "CLOSED"
+    assert (answer["status"], answer["waitSeconds"]) == ("SETTLE", SETTLE_SECONDS)
 
 
 def test_a_second_delete_waits_for_the_first(account: BivouacAccount) -> None:
@@ -119,7 +113,7 @@ def test_a_second_delete_waits_for_the_first(account: BivouacAccount) -> None:
     first = account.start_execution("first", DELETE_MACHINE)
     held(account, Status.DELETING, execution=first)
     answer = closed(account, who="second")
-    assert (answer["status"], answer["settled"]) == ("WAIT", False)
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", ANOTHER_EXECUTION)
     assert account.mutating_calls == []
 
 
@@ -128,9 +122,8 @@ def test_a_deletion_can_always_be_started_again(account: BivouacAccount, status:
     """D04, D17: a deletion's leftovers are tried again; a tombstone is checked again."""
     held(account, status)
     answer = closed(account)
-    if status is Status.DELETING:
-        answer = closed(account, after=answer)
-    assert answer["status"] == "CLOSED"
+    assert answer["status"] == ("SETTLE" if status is Status.DELETING else "CLOSED")
+    assert answer["generation"] == 2
 
 
 @pytest.mark.parametrize(
@@ -176,6 +169,7 @@ def test_an_outdated_expiry_arms_nothing_for_an_environment_that_is_being_delete
         {"expiresAt": EXPIRES},
         {"expiresAt": "2030-01-01T09:00:00+09:00"},
         {"expiresAt": "2030-01-01T00:15:00Z"},
+        {"expiresAt": FAR_AHEAD},
     ],
 )
 def test_a_current_intent_closes(account: BivouacAccount, intent: dict[str, Any]) -> None:
@@ -198,10 +192,7 @@ def test_recorded_revisions_are_relied_on_only_by_the_first_deletion(
 ) -> None:
     """T12: afterwards only reading tells what exists."""
     held(account, status)
-    answer = closed(account)
-    if answer["status"] == "WAIT":
-        answer = closed(account, after=answer)
-    assert answer["recorded"] is relied_on
+    assert closed(account)["recorded"] is relied_on
 
 
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED])
@@ -210,8 +201,7 @@ def test_recorded_revisions_are_relied_on_after_waiting_for_running_steps(
 ) -> None:
     held(account, status)
     answer = closed(account)
-    assert answer["status"] == "WAIT"
-    assert closed(account, after=answer)["recorded"] is True
+    assert (answer["status"], answer["recorded"]) == ("SETTLE", True)
 
 
 class TestNeverCreated:
@@ -236,7 +226,12 @@ class TestNeverCreated:
 
     @pytest.mark.parametrize(
         "nobody_meant",
-        [{"generation": 3}, {"expiresAt": "2030-01-01T00:00:00Z"}, {"keepSchedule": True}],
+        [
+            {"generation": 3},
+            {"expiresAt": EXPIRES},
+            {"expiresAt": FAR_AHEAD},
+            {"keepSchedule": True},
+        ],
     )
     def test_a_deletion_without_an_intent_is_not_remembered(
         self, account: BivouacAccount, nobody_meant: dict[str, Any]
@@ -319,7 +314,13 @@ class TestNobodyMeantIt:
     KNOWN: ClassVar = {LIFECYCLE: Intent(datetime(2025, 1, 31, tzinfo=UTC), "the create")}
 
     @pytest.mark.parametrize(
-        "follow_up", [{"generation": 1}, {"expiresAt": EXPIRES}, {"generation": 1, "reason": "x"}]
+        "follow_up",
+        [
+            {"generation": 1},
+            {"expiresAt": EXPIRES},
+            {"expiresAt": FAR_AHEAD},
+            {"generation": 1, "reason": "x"},
+        ],
     )
     def test_it_is_not_remembered_as_an_intent(
         self, account: BivouacAccount, follow_up: dict[str, Any]
@@ -366,16 +367,16 @@ class TestAfterAFailure:
 
     def test_an_environment_that_was_never_proven_is_deleted(self, account: BivouacAccount) -> None:
         held(account, Status.FAILED, generation=2)
-        closing = closed(account, self.CLEAN_UP)
-        assert closed(account, self.CLEAN_UP, after=closing)["status"] == "CLOSED"
+        assert closed(account, self.CLEAN_UP)["status"] == "SETTLE"
+        assert found(account) == (3, Status.DELETING, "deletion")
 
     def test_a_proof_from_before_a_deletion_does_not_count(self, account: BivouacAccount) -> None:
         held(account)
         account.records.finish("demo", 1, Status.READY)
         account.records.finish("demo", 1, Status.DELETED)
         held(account, Status.FAILED, generation=2)
-        closing = closed(account, self.CLEAN_UP)
-        assert closed(account, self.CLEAN_UP, after=closing)["status"] == "CLOSED"
+        assert closed(account, self.CLEAN_UP)["status"] == "SETTLE"
+        assert found(account) == (3, Status.DELETING, "deletion")
 
 
 class TestOfficeHours:

@@ -167,7 +167,6 @@ class TestCreateThatWasMeantBefore:
             "environment": "demo",
             "plan": account.planned(request).to_json(),
             "instruction": account.instruction(request) | {"intent": meant},
-            "settled": True,
             "execution": execution("second"),
             "startedAt": meant["at"],
         }

@@ -33,7 +33,6 @@ def opened(account: BivouacAccount, request: dict[str, Any], who: str) -> None:
         "plan": account.planned(request).to_json(),
         "instruction": account.instruction(request, who),
         "startedAt": started_at(account),
-        "settled": True,
         "execution": execution(who),
     }
     holder = account.holder(execution(who))

@@ -14,6 +14,7 @@ from bivouac import errors, times
 from bivouac.environment.intents import POWER, Intent
 from bivouac.environment.record import Status
 from bivouac.environment.service_changes import Change, newest, to_json
+from bivouac.environment.wait_times import ANOTHER_EXECUTION
 from tests.functional.account import (
     DELETE_MACHINE,
     SCHEDULES,
@@ -41,7 +42,6 @@ def opened(
         "environment": blueprint.environment,
         "plan": blueprint.to_json(),
         "instruction": account.instruction(request, who),
-        "settled": False,
         "execution": who if who.startswith("arn:") else execution(who),
         "startedAt": times.timestamp(account.now()),
         **event,
@@ -100,7 +100,6 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
         "environment": "demo",
         "plan": plan,
         "instruction": account.instruction(environment()),
-        "settled": False,
         "execution": execution("a"),
         "startedAt": started_at(account),
     }
@@ -169,11 +168,12 @@ def test_another_request_stops_the_running_create_and_awaits_its_last_function(
     opened(account, who=running)
     other = environment(web(desiredCount=2))
     answer = opened(account, other, "second")
-    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
+    assert (answer["status"], answer["waitSeconds"]) == ("SETTLE", SETTLE_SECONDS)
     described = account.client("stepfunctions").describe_execution(executionArn=running)
     assert described["status"] == "ABORTED"
-    again = opened(account, other, "second", settled=answer["settled"])
-    assert (again["status"], again["generation"]) == ("OPEN", 2)
+    assert (answer["generation"], answer["progress"]["status"]) == (2, "FOUNDATION")
+    ready = account.now() + timedelta(seconds=SETTLE_SECONDS, minutes=15)
+    assert answer["deadline"] == times.timestamp(ready), "waiting takes none of its time"
 
 
 def test_the_wait_survives_a_kill_before_the_answer(
@@ -184,15 +184,15 @@ def test_the_wait_survives_a_kill_before_the_answer(
     opened(account, who=running)
     other = environment(web(desiredCount=2))
     opened(account, other, "second")
-    assert opened(account, other, "second")["status"] == "WAIT"
+    again = opened(account, other, "second")
+    assert (again["status"], again["generation"]) == ("SETTLE", 2)
 
 
 def test_the_last_function_of_a_create_stopped_by_hand_is_awaited(account: BivouacAccount) -> None:
     """W13: StopExecution ends no function."""
     opened(account)
     answer = opened(account, who="second")
-    assert (answer["status"], answer["settled"]) == ("WAIT", True)
-    assert opened(account, who="second", settled=True)["status"] == "OPEN"
+    assert (answer["status"], answer["waitSeconds"]) == ("SETTLE", SETTLE_SECONDS)
 
 
 def test_a_ready_environment_is_opened_at_once(account: BivouacAccount) -> None:
@@ -212,7 +212,7 @@ def test_a_running_deletion_is_awaited(account: BivouacAccount) -> None:
     deleting = account.start_execution("deleting", DELETE_MACHINE)
     account.holds(account.planned(environment()), status=Status.DELETING, execution=deleting)
     answer = opened(account)
-    assert (answer["status"], answer["settled"]) == ("WAIT", False)
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", ANOTHER_EXECUTION)
 
 
 @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED])
@@ -400,7 +400,7 @@ class TestOnFailure:
         request = environment(onFailure=wanted)
         account.holds(account.planned(request), status=before)
         instruction = account.instruction(request) | {"verb": verb, "basedOn": 1}
-        answer = opened(account, request, "second", instruction=instruction, settled=True)
+        answer = opened(account, request, "second", instruction=instruction)
         assert answer["onFailure"] == wanted
         assert answer["keepSchedule"] is (verb == "WAKE"), "its next up creates it anew"
 
@@ -413,7 +413,7 @@ class TestOnFailure:
         account.holds(account.planned(environment()), generation=2, status=before)
         instruction = account.instruction(environment(owner="b")) | {"verb": verb, "basedOn": 2}
         for _ in range(2):  # a repetition by the same execution answers the same
-            answer = opened(account, who="second", instruction=instruction, settled=True)
+            answer = opened(account, who="second", instruction=instruction)
             assert answer["onFailure"] == "keep"
 
     def test_after_a_deletion_on_failure_applies_again(self, account: BivouacAccount) -> None:
@@ -438,6 +438,7 @@ class TestDeletionsThatNobodyMeant:
             (Status.DELETING, {"generation": 1, "reason": "once more"}),
             (Status.READY, {"expiresAt": FAR, "reason": "lease expired"}),
             (Status.FAILED, {"expiresAt": FAR, "reason": "lease expired"}),
+            (Status.READY, {"expiresAt": "9999-12-31T23:59:59Z"}),
         ],
     )
     def test_the_create_waits_for_them_and_creates(
@@ -449,16 +450,14 @@ class TestDeletionsThatNobodyMeant:
         deletion = account.start_execution("follow-up", DELETE_MACHINE)
         closing = account.asked({"environment": "demo", **follow_up}, deletion)
         closed = account.invoke("close_environment", closing)
-        if closed["status"] == "WAIT":
-            closed = account.invoke("close_environment", {**closing, "state": closed})
-        assert closed["status"] == "CLOSED"
+        assert closed["status"] == ("CLOSED" if before is Status.READY else "SETTLE")
 
         asked: dict[str, Any] = {"request": environment(owner="b"), "who": "b"}
         asked["instruction"] = create
         assert opened(account, **asked)["status"] == "WAIT"
         account.records.finish("demo", 2, Status.DELETED)
         account.client("stepfunctions").stop_execution(executionArn=deletion)
-        assert opened(account, **asked)["status"] == "OPEN"
+        assert opened(account, **asked)["status"] == "OPEN"  # whatever end the deletion named
 
 
 class TestRest:

@@ -80,7 +80,7 @@ def test_a_record_that_became_newer_since_the_plan_is_refused(
     plan = account.invoke("check_request", account.asked(environment()))
     write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
     with pytest.raises(errors.RecordTooNewError):
-        account.invoke("open_environment", {**plan, "execution": "arn", "settled": None})
+        account.invoke("open_environment", {**plan, "execution": "arn"})
     assert account.mutating_calls == []
 
 

@@ -11,6 +11,7 @@ from suspend_environment import suspend_environment
 from bivouac import errors
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
 from bivouac.environment.record import Record, Status
+from bivouac.environment.wait_times import ANOTHER_EXECUTION
 from tests.functional.account import (
     SETTLE_SECONDS,
     SLEEP_MACHINE,
@@ -25,13 +26,9 @@ def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any)
     account.forget_calls()
 
 
-def suspended(
-    account: BivouacAccount, who: str = "sleep", after: dict[str, Any] | None = None, **asked: Any
-) -> dict[str, Any]:
-    """`after`: its answer before a wait."""
+def suspended(account: BivouacAccount, who: str = "sleep", **asked: Any) -> dict[str, Any]:
     event = account.asked({"environment": "demo", **asked}, who)
-    given = event if after is None else {**event, "state": after}
-    return suspend_environment(given, account.now(), account.holder(given["execution"]))
+    return suspend_environment(event, account.now(), account.holder(event["execution"]))
 
 
 def found(account: BivouacAccount) -> Record:
@@ -76,10 +73,10 @@ def test_a_repetition_by_the_same_execution_goes_on(account: BivouacAccount) -> 
 def test_a_running_execution_ends_first(account: BivouacAccount) -> None:
     held(account, Status.CREATING, execution=account.start_execution("redeploy"))
     answer = suspended(account)
-    assert (answer["status"], answer["settled"]) == ("WAIT", False)
+    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", ANOTHER_EXECUTION)
     assert found(account).status is Status.CREATING
     account.records.finish("demo", 1, Status.READY)
-    assert suspended(account, after=answer)["status"] == "SUSPENDED"
+    assert suspended(account)["status"] == "SUSPENDED"
 
 
 @pytest.mark.parametrize("status", [Status.CREATING, Status.FAILED, Status.FALLING_ASLEEP])
@@ -91,11 +88,10 @@ def test_the_last_functions_of_a_dead_execution_are_awaited(
     account.records.finish("demo", 1, Status.READY)
     held(account, status)
     answer = suspended(account)
-    assert (answer["status"], answer["waitSeconds"]) == ("WAIT", SETTLE_SECONDS)
-    assert (
-        suspended(account)["status"] == "WAIT"
-    )  # killed before its answer: the wait is not forgotten
-    assert suspended(account, after=answer)["status"] == "SUSPENDED"
+    assert (answer["status"], answer["waitSeconds"]) == ("SETTLE", SETTLE_SECONDS)
+    assert (answer["generation"], found(account).status) == (2, Status.FALLING_ASLEEP)
+    again = suspended(account)  # killed before its answer: the wait is not forgotten
+    assert (again["status"], again["generation"]) == ("SETTLE", 2)
 
 
 def test_a_running_sleep_is_awaited(account: BivouacAccount) -> None:

@@ -117,7 +117,7 @@ def changed_and_superseded(app: Application, name: str) -> None:
         first = app.start(app.create_machine, environment(service, name=name))
         hold.until_arrived()
         second = app.start(app.create_machine, environment(service, name=name, cluster=insights))
-        app.until_in(second, "Wait for the environment")
+        app.until_in(second, "Wait for running steps")
     assert app.ended(first).status == "ABORTED"
     assert app.ended(second).status == "SUCCEEDED"
 

@@ -183,6 +183,7 @@ class TestInputs:
         given = [task.body.get("Parameters", {}) for task in machine.lambda_tasks]
         requests = [each for each in given if {"request", "request.$"} & each.keys()]
         assert all(each["request.$"] == "$$.Execution.Input" for each in requests)
+        assert not [each for each in requests if "$" in each.values()], "the input twice"
         assert len(requests) == (1 if machine.definition["StartAt"] in FIRST_STEPS else 0)
 
 

@@ -176,6 +176,18 @@ class TestInputsOfEveryMachine:
             app, started, intent=intent
         )
 
+    def test_a_large_input_is_refused_with_its_problem(
+        self, app: Application, started: str
+    ) -> None:
+        """W08: a state that held it twice would end the execution without a word about it."""
+        intent = {"id": "x" * 200_000, "at": "2026-01-31T00:00:00Z"}
+        if started == "wake":  # Step Functions cuts what it tells of the create
+            ended = app.ended(app.start(app.wake_machine, {"environment": "f", "intent": intent}))
+            assert (ended.status, ended.error) == ("FAILED", "States.TaskFailed")
+            assert "No function said why this step failed" in ended.cause
+            return
+        assert "intent.id: longer than 256 characters" in self.refused(app, started, intent=intent)
+
     def test_internal_fields_are_refused(self, app: Application, started: str) -> None:
         cause = self.refused(app, started, **INTERNAL[started])
         for name in INTERNAL[started]:

@@ -76,7 +76,7 @@ class TestStoppedInTheMiddle:
         with app.calls.hold(call) as hold:
             interrupted(app, request, hold)
             second = app.start(app.create_machine, request)
-            app.until_in(second, "Wait for the environment")
+            app.until_in(second, "Wait for running steps")
 
         created = app.ended(second)
 
@@ -172,7 +172,7 @@ class TestSecondCreate:
             first = app.start(app.create_machine, environment(name=name))
             hold.until_arrived()
             second = app.start(app.create_machine, environment(web(desiredCount=2), name=name))
-            app.until_in(second, "Wait for the environment")
+            app.until_in(second, "Wait for running steps")
 
         assert app.ended(first).status == "ABORTED"
         created = app.ended(second)

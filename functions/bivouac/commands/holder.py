@@ -14,6 +14,7 @@ from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import HELD, Record, Take
+from bivouac.json_types import Json
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,9 @@ class Holder:
             became = "deleted" if taken.verb is Verb.DELETE else "superseded"
             executions.stop(self.stepfunctions, decision.stop, f"{became} by {self.execution}")
         return taken
+
+    def settling(self, record: Record, answer: Json) -> Json:
+        """The answer of a step that holds the record, after which the next one may have to wait."""
+        if not record.settle:
+            return answer
+        return {**answer, "status": "SETTLE", "waitSeconds": self.settle_seconds}

@@ -27,9 +27,9 @@ LONGEST_TEXT = 1_000
 LONGEST_ID = 256
 
 
-def require(rule: Rule, content: Any, now: datetime, path: str = "") -> None:
+def require(rule: Rule, content: Any, now: datetime) -> None:
     """Raises InvalidRequestError with every problem."""
-    if found := problems(rule, content, now, path):
+    if found := problems(rule, content, now):
         raise InvalidRequestError(found)
 
 
@@ -124,7 +124,9 @@ def flag(path: str, given: Any, now: datetime) -> Iterator[str]:
 
 
 moment = text(read=times.moment)
-"""May be in the future: it is only compared with the end of a lease."""
+"""May lie ahead by any amount: it is compared with the end of a lease, and never stored. A deletion
+with an `expiresAt` after that end deletes, as it would without one; it revokes no create, and frees
+the name like any other (`record.closing`, `deletion_of`)."""
 
 
 def past_moment(path: str, given: Any, now: datetime) -> Iterator[str]:

@@ -172,12 +172,14 @@ def _based_on(record: Record | None, instruction: Instruction) -> int | None:
     return None if known == instruction.changes else NEVER
 
 
-def opened(held: Record, blueprint: Blueprint, now: datetime, started_at: str) -> Json:
-    """Open environment's answer when services are to be created.
+def opened(
+    held: Record, blueprint: Blueprint, now: datetime, begins: datetime, started_at: str
+) -> Json:
+    """Open environment's answer when services are to be created. `begins`: when the next step may.
 
     However long the step waited for another execution, the deadline counts from its start, too."""
     latest = times.moment(started_at) + timedelta(seconds=wait_times.LONGEST_CREATE)
-    deadline = min(now + timedelta(seconds=blueprint.ready_seconds), latest)
+    deadline = min(begins + timedelta(seconds=blueprint.ready_seconds), latest)
     return {
         "status": "OPEN",
         "environment": held.environment,

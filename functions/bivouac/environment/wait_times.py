@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from bivouac.json_types import Json
-
 ANOTHER_EXECUTION = 5
 """Before checking again whether the execution that holds the environment still runs."""
 LAST_ANSWER = 60
@@ -16,8 +12,3 @@ then nothing says why (W13)."""
 
 PATIENCE_SECONDS = 120.0
 """ECS replaces a task within about a minute; a task that stops again meanwhile is a verdict."""
-
-
-def try_again(after_seconds: int, **known: Any) -> Json:
-    """The answer of a step that must wait for another execution. `known`: what it needs then."""
-    return {"status": "WAIT", "waitSeconds": after_seconds, **known}

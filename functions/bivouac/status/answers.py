@@ -54,7 +54,7 @@ def not_taken(decision: Decision, environment: str) -> Json | None:
     """The answer of a step that does not hold the environment now; None if it does."""
     match decision:
         case Follow():
-            return wait_times.try_again(wait_times.ANOTHER_EXECUTION, settled=False)
+            return {"status": "WAIT", "waitSeconds": wait_times.ANOTHER_EXECUTION}
         case Leave(reason):
             return left_alone(Outcome.OUTDATED, environment, reason)
         case Replan():
