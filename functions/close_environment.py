@@ -12,13 +12,13 @@ from datetime import datetime
 from bivouac import clock, times
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
-from bivouac.commands.holder import Holder
+from bivouac.commands.holder import Holder, holder
 from bivouac.deletion.step import closed
 from bivouac.environment import taking
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import DELETION_BEGUN, Leave, Take, closing, never_created
 from bivouac.observability import Event, step
-from bivouac.stack import holder, schedules
+from bivouac.stack import schedules
 from bivouac.status import answers
 from bivouac.status.answers import Outcome
 

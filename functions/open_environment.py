@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from bivouac import clock, times
 from bivouac.aws.scheduler import Schedules
-from bivouac.commands.holder import Holder
+from bivouac.commands.holder import Holder, holder
 from bivouac.environment import taking
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.instruction import Instruction
@@ -23,7 +23,7 @@ from bivouac.environment.intents import Verb
 from bivouac.environment.record import Follow, Status, Take
 from bivouac.observability import Event, step
 from bivouac.services.progress import CreateProgress
-from bivouac.stack import holder, schedules
+from bivouac.stack import schedules
 from bivouac.status import answers
 
 

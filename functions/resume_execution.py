@@ -17,10 +17,10 @@ from bivouac.environment import naming
 from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
-from bivouac.stack import records, waits
+from bivouac.stack import records
 from bivouac.waiting import conditions
 from bivouac.waiting.poll import poll_until_answered
-from bivouac.waiting.store import Waits, poller_died
+from bivouac.waiting.store import Waits, poller_died, waits
 from bivouac.waiting.wait import signal_of, worth_polling
 
 

@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 
 from bivouac import clock, times
 from bivouac.commands import inputs
-from bivouac.commands.holder import Holder
+from bivouac.commands.holder import Holder, holder
 from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import taking
 from bivouac.environment.intents import POWER, Verb, followed
 from bivouac.environment.record import Leave, Take, found, suspending
 from bivouac.observability import Event, step
-from bivouac.stack import holder
 from bivouac.status import answers
 
 

@@ -14,10 +14,10 @@ from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment.record import Record
 from bivouac.observability import Event, step
-from bivouac.stack import records, waits
+from bivouac.stack import records
 from bivouac.waiting import conditions
 from bivouac.waiting.poll import Poll, poll_until_answered
-from bivouac.waiting.store import Waits
+from bivouac.waiting.store import Waits, waits
 from bivouac.waiting.wait import Purpose, Wait
 
 FIRST_POLLER = "the first"

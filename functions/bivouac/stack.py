@@ -10,21 +10,13 @@ from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
-from bivouac.aws.waits_table import WaitsTable
-from bivouac.commands.holder import Holder
 from bivouac.environment.blueprint import Blueprint
 from bivouac.settings import ScheduleSettings, StackSettings
-from bivouac.waiting.store import Waits
 
 
 def records() -> Records:
     """The environments table of this stack."""
     return Records(clients.dynamodb(), StackSettings.from_env().table_name)
-
-
-def waits() -> Waits:
-    """The waits table of this stack."""
-    return Waits(WaitsTable(clients.dynamodb(), settings.waits_table()))
 
 
 def event_bus() -> EventBus:
@@ -35,12 +27,6 @@ def event_bus() -> EventBus:
 def schedules() -> Schedules:
     """The schedules of this stack's environments."""
     return Schedules(clients.scheduler(), ScheduleSettings.from_env())
-
-
-def holder(event: Mapping[str, Any]) -> Holder:
-    """The event's execution, which takes an environment of this stack."""
-    settle_seconds = StackSettings.from_env().settle_seconds
-    return Holder(event["execution"], settle_seconds, records(), clients.stepfunctions())
 
 
 def held(event: Mapping[str, Any]) -> Blueprint:

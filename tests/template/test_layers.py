@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("environment",),
     ("aws",),
+    ("stack",),
     ("proof",),
     ("services",),
     ("diagnosis",),
@@ -35,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("request.planning",),
     ("commands",),
     ("sweep",),
-    ("stack", "stack_guard"),
+    ("stack_guard",),
 )
 """Packages and modules, the lowest first. Each imports only from those before it in this list; two
 in one line do not import each other. A module is in the longest entry that names it, so "request"

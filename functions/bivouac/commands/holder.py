@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bivouac.aws import executions
+from bivouac.aws import clients, executions
 from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
 from bivouac.environment.intents import Verb
 from bivouac.environment.record import HELD, Record, Take
 from bivouac.json_types import Json
+from bivouac.settings import StackSettings
+from bivouac.stack import records
+
+
+def holder(event: Json) -> Holder:
+    """The event's execution, which takes an environment of this stack."""
+    settle_seconds = StackSettings.from_env().settle_seconds
+    return Holder(event["execution"], settle_seconds, records(), clients.stepfunctions())
 
 
 @dataclass(frozen=True)

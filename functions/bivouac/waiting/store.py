@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bivouac import settings
+from bivouac.aws import clients
 from bivouac.aws.waits_table import WaitsTable
 from bivouac.environment.record import packed, unpacked
 from bivouac.waiting.wait import Awaited, Purpose, Signal, TaskEvent, Wait
@@ -17,6 +19,11 @@ KEPT_FOR = timedelta(days=1)
 (W20)."""
 LATE_SECONDS = 5.0
 """A poller this late with its next poll, or a poll that takes this long, counts as crashed."""
+
+
+def waits() -> Waits:
+    """The waits table of this stack."""
+    return Waits(WaitsTable(clients.dynamodb(), settings.waits_table()))
 
 
 @dataclass(frozen=True)
