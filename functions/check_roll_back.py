@@ -8,8 +8,6 @@ it is safe: it only stores a redeploy that came after a deletion for the next cr
 from __future__ import annotations
 
 from bivouac.aws import clients, executions, stepfunctions_answers
-from bivouac.aws.client_types import SFNClient
-from bivouac.aws.environments_table import Records
 from bivouac.commands import rollback
 from bivouac.commands.rollback import Failure, RollBackOutcome
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
@@ -17,25 +15,25 @@ from bivouac.settings import machine_arn
 from bivouac.stack import records
 
 
-def check_roll_back(
-    event: Event, create_machine: str, records: Records, stepfunctions: SFNClient
-) -> Event:
+@step
+def handler(event: Event) -> Event:
     """`status` with the `error` and `cause` with which the execution fails, `rolledBackCause` if it
     is rolled back first, and the first `failure` unchanged."""
     failed, redeploy, record = event["failed"], event["redeploy"], None
-    create = stepfunctions_answers.arn_of(create_machine, f"redeploy-{event['digest']}")
+    machine, digest = machine_arn("create_environment"), event["digest"]
+    create = stepfunctions_answers.arn_of(machine, f"redeploy-{digest}")
     if "rollBackFailure" in failed:
         first = Failure(create, failed["failure"]["error"], failed["failure"]["cause"])
-        roll_back = stepfunctions_answers.arn_of(create_machine, f"roll-back-{event['digest']}")
-        second = _failure(roll_back, failed["rollBackFailure"], stepfunctions)
+        roll_back = stepfunctions_answers.arn_of(machine, f"roll-back-{digest}")
+        second = _failure(roll_back, failed["rollBackFailure"])
         concluding = rollback.not_rolled_back(first, second)
     else:
-        first = _failure(create, failed, stepfunctions)
+        first = _failure(create, failed)
         environment, intent = rollback.named(redeploy)
-        record = records.find(environment) if environment else None
+        record = records().find(environment) if environment else None
         concluding = rollback.concluded(record, first, intent)
         if record and (changes := rollback.kept(record, first.error, redeploy)) is not None:
-            records.keep_changes(record, changes)
+            records().keep_changes(record, changes)
     logger.info("redeploy failed", outcome=concluding.outcome, error=concluding.error)
     if concluding.outcome is RollBackOutcome.ROLL_BACK:
         metrics.add_metric("RedeployRolledBack", MetricUnit.Count, 1)
@@ -50,14 +48,7 @@ def check_roll_back(
     }
 
 
-def _failure(execution: str, caught: Event, stepfunctions: SFNClient) -> Failure:
+def _failure(execution: str, caught: Event) -> Failure:
     """The execution's failure; if it never began, the caught one."""
-    ended = executions.ending(stepfunctions, execution) or stepfunctions_answers.caught(caught)
-    return Failure(execution, *ended)
-
-
-@step
-def handler(event: Event) -> Event:
-    return check_roll_back(
-        event, machine_arn("create_environment"), records(), clients.stepfunctions()
-    )
+    ended = executions.ending(clients.stepfunctions(), execution)
+    return Failure(execution, *(ended or stepfunctions_answers.caught(caught)))

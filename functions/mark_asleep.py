@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bivouac.aws import clients
-from bivouac.aws.client_types import ECSClient
-from bivouac.aws.environments_table import Records
 from bivouac.deletion import remaining
 from bivouac.environment.record import Status
 from bivouac.errors import NotAsleepError
@@ -18,10 +16,11 @@ from bivouac.stack import records
 from bivouac.status import answers
 
 
-def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
+@step
+def handler(event: Event) -> Event:
     """The execution's output. Raises NotAsleepError with what still runs."""
-    environment, generation = event["environment"], event["generation"]
-    record = records.current(environment, generation)
+    environment, generation, client = event["environment"], event["generation"], clients.ecs()
+    record = records().current(environment, generation)
     cluster = record.blueprint["cluster"]["clusterName"]
     services = remaining.services(client, cluster, event["names"])
     if left := remaining.tasks_left(client, cluster, services):
@@ -31,11 +30,6 @@ def mark_asleep(event: Event, records: Records, client: ECSClient) -> Event:
             f"cluster {cluster}, then start sleep_environment again, or create_environment to "
             "run it"
         )
-    records.finish(environment, generation, Status.ASLEEP)
+    records().finish(environment, generation, Status.ASLEEP)
     metrics.add_metric("EnvironmentAsleep", MetricUnit.Count, 1)
     return answers.done(replace(record, status=Status.ASLEEP))
-
-
-@step
-def handler(event: Event) -> Event:
-    return mark_asleep(event, records(), clients.ecs())

@@ -9,24 +9,24 @@ was read.
 
 from __future__ import annotations
 
-from bivouac import clock
 from bivouac.aws import clients
 from bivouac.environment import naming
 from bivouac.environment.record import Status
 from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.observability import Event, logger, step
 from bivouac.recheck.recheck import Judgement, Recheck
-from bivouac.recheck.still_ready import poll_of
 from bivouac.settings import StackSettings
 from bivouac.stack import event_bus, records
 from bivouac.waiting.wait import signal_of
 
 
-def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Event:
+@step
+def handler(event: Event) -> Event:
     """`status` by environment: the event's environment, or, for {"status": "DEGRADED"}, all that
     are DEGRADED."""
+    recheck = Recheck(Judgement(records(), clients.logs(), event_bus()))
     if event == {"status": Status.DEGRADED}:
-        found = [each for each in recheck.records.listed() if each.status is Status.DEGRADED]
+        found = [each for each in records().listed() if each.status is Status.DEGRADED]
         return {
             "status": "RECHECKED",
             "environments": {each.environment: recheck(each.environment, 0.0) for each in found},
@@ -34,7 +34,8 @@ def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Eve
     signal = signal_of(event)
     if not signal.urgent or signal.service.startswith(naming.PROOF_PREFIX):
         return {"status": "EXPECTED", "environments": {}}
-    environment = naming.environment_of_cluster(name_prefix, signal.cluster)
+    prefix = StackSettings.from_env().name_prefix
+    environment = naming.environment_of_cluster(prefix, signal.cluster)
     if environment is None:
         return {"status": "NOT_OURS", "environments": {}}
     logger.append_keys(environment=environment)
@@ -42,10 +43,3 @@ def recheck_environment(event: Event, name_prefix: str, recheck: Recheck) -> Eve
         "status": "RECHECKED",
         "environments": {environment: recheck(environment, PATIENCE_SECONDS)},
     }
-
-
-@step
-def handler(event: Event) -> Event:
-    judge = Judgement(records(), clients.logs(), event_bus())
-    recheck = Recheck(clock.now, records(), judge, poll_of)
-    return recheck_environment(event, StackSettings.from_env().name_prefix, recheck)

@@ -6,13 +6,8 @@ twice, late, or after a newer one (W01). Repeating it is safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from bivouac import clock
 from bivouac.aws import clients
-from bivouac.aws.client_types import SFNClient
-from bivouac.aws.environments_table import Records
 from bivouac.environment import naming
 from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
@@ -20,46 +15,33 @@ from bivouac.settings import StackSettings
 from bivouac.stack import records
 from bivouac.waiting import conditions
 from bivouac.waiting.poll import poll_until_answered
-from bivouac.waiting.store import Waits, poller_died, waits
+from bivouac.waiting.store import poller_died, waits
 from bivouac.waiting.wait import signal_of, worth_polling
 
 
-def resume_execution(
-    event: Event,
-    now: datetime,
-    name_prefix: str,
-    records: Records,
-    waits: Waits,
-    stepfunctions: Callable[[], SFNClient],
-    poll_for: conditions.PollFor,
-) -> Event:
+@step
+def handler(event: Event) -> Event:
     """`status`: NOT_OURS, NO_WAIT, NOTED, POLLED_ELSEWHERE, OVER, or how the poll ended."""
-    signal = signal_of(event)
-    environment = naming.environment_of_cluster(name_prefix, signal.cluster)
+    signal, now, stored = signal_of(event), clock.now(), waits()
+    prefix = StackSettings.from_env().name_prefix
+    environment = naming.environment_of_cluster(prefix, signal.cluster)
     if environment is None:
         return {"status": "NOT_OURS"}
-    wait = waits.note(environment, signal)
+    wait = stored.note(environment, signal)
     if wait is None:
         return {"status": "NO_WAIT", "environment": environment}
     urgent = signal.urgent or poller_died(wait, now)
     if not (urgent or worth_polling(wait.purpose, wait.awaited, wait.task_events)):
         return {"status": "NOTED", "environment": environment}
-    claimed, free = waits.claim(wait, signal.name, now)
+    claimed, free = stored.claim(wait, signal.name, now)
     if claimed is None or not free:
         # The active poller will see it.
         return {"status": "POLLED_ELSEWHERE", "environment": environment}
     try:
-        record = records.current(environment, wait.generation)
+        record = records().current(environment, wait.generation)
     except SupersededError:
-        waits.end(wait)
+        stored.end(wait)
         return {"status": "OVER", "environment": environment}
-    poll = poll_for(claimed, record, urgent=urgent)
-    status = poll_until_answered(claimed, poll, waits, stepfunctions())
+    poll = conditions.poll_for(claimed, record, urgent=urgent)
+    status = poll_until_answered(claimed, poll, stored, clients.stepfunctions())
     return {"status": status, "environment": environment}
-
-
-@step
-def handler(event: Event) -> Event:
-    prefix, client = StackSettings.from_env().name_prefix, clients.stepfunctions
-    poll_for = conditions.poll_for
-    return resume_execution(event, clock.now(), prefix, records(), waits(), client, poll_for)

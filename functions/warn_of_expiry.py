@@ -6,11 +6,7 @@ environment has been deleted. Repeating it is safe: it publishes the same event.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from bivouac import clock
-from bivouac.aws.environments_table import Records
-from bivouac.aws.event_bus import EventBus
 from bivouac.commands import inputs
 from bivouac.environment.record import LEASE_OVER
 from bivouac.notifications import events
@@ -19,20 +15,15 @@ from bivouac.settings import machine_arn
 from bivouac.stack import event_bus, records
 
 
-def warn_of_expiry(
-    event: Event, now: datetime, records: Records, bus: EventBus, extend_machine_arn: str
-) -> Event:
-    """`status` WARNED, or OUTDATED if the lease no longer has this end."""
-    inputs.require(inputs.WARNING, event, now)
-    environment, expires_at = event["environment"], event["expiresAt"]
-    record = records.find(environment)
-    if record is None or record.status in LEASE_OVER or record.expires_at != expires_at:
-        return {"status": "OUTDATED", "environment": environment}
-    bus.publish(events.expiring(record, now, event["warningSeconds"], extend_machine_arn))
-    return {"status": "WARNED", "environment": environment}
-
-
 @step
 def handler(event: Event) -> Event:
-    machine = machine_arn("extend_lease")
-    return warn_of_expiry(event, clock.now(), records(), event_bus(), machine)
+    """`status` WARNED, or OUTDATED if the lease no longer has this end."""
+    now = clock.now()
+    inputs.require(inputs.WARNING, event, now)
+    environment, expires_at = event["environment"], event["expiresAt"]
+    record = records().find(environment)
+    if record is None or record.status in LEASE_OVER or record.expires_at != expires_at:
+        return {"status": "OUTDATED", "environment": environment}
+    extend = machine_arn("extend_lease")
+    event_bus().publish(events.expiring(record, now, event["warningSeconds"], extend))
+    return {"status": "WARNED", "environment": environment}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -74,24 +74,21 @@ def concluded(record: Record | None, failure: Failure, intent: str = "") -> Conc
                 "The environment was put to sleep or woken before it could be rolled back. The "
                 "redeploy is void: once the environment is awake, it runs what was proven before."
             )
-            together = report.together(failure.cause, text)
-            return Conclusion(RollBackOutcome.TAKEN_BACK, failure.error, together)
+            return _told(RollBackOutcome.TAKEN_BACK, failure, text)
         return Conclusion(RollBackOutcome.REFUSED, failure.error, failure.cause)
     if record.status in (Status.READY, Status.DEGRADED):
         return Conclusion(RollBackOutcome.PROVEN, failure.error, failure.cause)
     if not record.can_roll_back:
         text = "The environment was not rolled back: no other request was ever proven."
-        return Conclusion(
-            RollBackOutcome.NEVER_PROVEN, failure.error, report.together(failure.cause, text)
-        )
-    back = "The environment was rolled back: it runs what was proven before, and is proven again."
+        return _told(RollBackOutcome.NEVER_PROVEN, failure, text)
     taken = "The environment was not rolled back: another execution has taken it since."
-    return Conclusion(
-        RollBackOutcome.ROLL_BACK,
-        failure.error,
-        report.together(failure.cause, taken),
-        report.together(failure.cause, back),
-    )
+    back = "The environment was rolled back: it runs what was proven before, and is proven again."
+    concluding = _told(RollBackOutcome.ROLL_BACK, failure, taken)
+    return replace(concluding, rolled_back_cause=report.together(failure.cause, back))
+
+
+def _told(outcome: RollBackOutcome, failure: Failure, text: str) -> Conclusion:
+    return Conclusion(outcome, failure.error, report.together(failure.cause, text))
 
 
 def _is_void(record: Record, intent: str) -> bool:
@@ -122,10 +119,6 @@ def not_rolled_back(first: Failure, second: Failure) -> Conclusion:
     """Both failures in one cause."""
     if second.error in SUPERSEDED:
         text = f"The environment was not rolled back: {second.cause}"
-        return Conclusion(
-            RollBackOutcome.SUPERSEDED, first.error, report.together(first.cause, text)
-        )
+        return _told(RollBackOutcome.SUPERSEDED, first, text)
     text = f"The roll-back failed as well: {second.error}\n{second.cause}"
-    return Conclusion(
-        RollBackOutcome.NOT_ROLLED_BACK, first.error, report.together(first.cause, text)
-    )
+    return _told(RollBackOutcome.NOT_ROLLED_BACK, first, text)

@@ -17,7 +17,7 @@ from bivouac.environment.record import Record, Status
 from bivouac.errors import RecordTooNewError, SupersededError
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, logger, metrics
-from bivouac.recheck.still_ready import RecheckResult
+from bivouac.recheck.still_ready import RecheckResult, poll_of
 
 PAUSE_SECONDS = 10.0
 
@@ -58,15 +58,12 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Recheck:
-    now: Callable[[], datetime]
-    records: Records
     judge: Judgement
-    poll_of: Callable[[Record], Callable[[], RecheckResult]]
 
     def __call__(self, environment: str, patience: float) -> str:
         """READY or DEGRADED, or any other status, in which there is nothing to recheck."""
         try:
-            record = self.records.find(environment)
+            record = self.judge.records.find(environment)
         except RecordTooNewError as error:
             logger.warning("not checked", environment=environment, reason=str(error))
             return "TOO_NEW"
@@ -75,9 +72,9 @@ class Recheck:
         if record.status not in (Status.READY, Status.DEGRADED):
             return record.status
         patience = patience if record.status is Status.READY else 0.0
-        result = self._poll_until_fit(self.poll_of(record), patience)
+        result = self._poll_until_fit(poll_of(record), patience)
         try:
-            return self.judge(record, result, self.now())
+            return self.judge(record, result, clock.now())
         except SupersededError as error:
             logger.info("taken over", reason=str(error))
             return "TAKEN_OVER"

@@ -30,73 +30,47 @@ def poll_until_answered(
 
     The caller holds the claim to poll, unless `first_after` is given: the seconds until the first
     poll, which is claimed here and left out if another poller comes first."""
-    ends = clock.now() + LONGEST_POLLING
-    poller = _Poller(waits, wait)
+    poller, ends = str(uuid.uuid4()), clock.now() + LONGEST_POLLING
+    current: Wait | None = wait
     # Seconds until the poll that this poller must make; None: another one makes it.
     pause: float | None = first_after or None
-    if pause and not poller.polls_after(pause):
-        return "POLLED_ELSEWHERE"
+    if pause:
+        current, polls = waits.keep(wait, None, pause, poller, clock.now())
+        if not polls:
+            return "POLLED_ELSEWHERE"
     at_once = free = pause is None
-    while True:
+    while current is not None:
         if pause and not at_once:
             if clock.now() + timedelta(seconds=pause) > ends:
                 return "POLLED_LONG_ENOUGH"
             clock.sleep(pause)
-        if not free and not poller.may_poll():
+        if not free:
+            current, free = waits.claim(current, poller, clock.now())
+        if current is None:
+            break
+        if not free:
             # Another poller is polling now and will see the same. If the next poll is this one's,
             # it must stay all the same: the other poller relies on it.
-            if poller.wait is not None and pause and poller.polls_after(pause):
-                at_once = False
-                continue
-            return "OVER" if poller.wait is None else "POLLED_ELSEWHERE"
-        wait, free = poller.current(), False
+            if pause:
+                current, polls = waits.keep(current, None, pause, poller, clock.now())
+                if polls:
+                    at_once = False
+                    continue
+            return "POLLED_ELSEWHERE" if current else "OVER"
+        wait, free = current, False
         result = poll(wait)
         if result.answer is not None:
             sent = send(wait, result.answer, stepfunctions)
             waits.end(wait)
             return "ANSWERED" if sent else "TOO_LATE"
-        polls = poller.keeps(result)
-        if poller.wait is None:
-            return "OVER"
+        current, polls = waits.keep(wait, result.awaited, result.again_after, poller, clock.now())
+        if current is None:
+            break
         pause = result.again_after if polls else None
-        at_once = _is_poll_due(wait, poller.wait)
-        if at_once:
-            continue
-        if pause is None:
+        at_once = _is_poll_due(wait, current)
+        if pause is None and not at_once:
             return "WAITS"
-
-
-class _Poller:
-    """One of possibly several pollers of a wait, with a unique name."""
-
-    def __init__(self, waits: Waits, wait: Wait) -> None:
-        self._waits = waits
-        self._name = str(uuid.uuid4())
-        self.wait: Wait | None = wait
-        """As last read; None: it is over."""
-
-    def current(self) -> Wait:
-        assert self.wait is not None
-        return self.wait
-
-    def may_poll(self) -> bool:
-        """Whether no other poller is polling now."""
-        self.wait, free = self._waits.claim(self.current(), self._name, clock.now())
-        return free
-
-    def keeps(self, seen: PollResult) -> bool:
-        """Store what is awaited; whether this poller makes the next poll."""
-        now = clock.now()
-        due = now + timedelta(seconds=seen.again_after) if seen.again_after is not None else None
-        self.wait, polls = self._waits.keep(self.current(), seen.awaited, due, self._name, now)
-        return polls
-
-    def polls_after(self, pause: float) -> bool:
-        """Whether this poller makes the next poll, in `pause` seconds."""
-        now = clock.now()
-        due = now + timedelta(seconds=pause)
-        self.wait, polls = self._waits.postpone(self.current(), due, self._name, now)
-        return polls
+    return "OVER"
 
 
 def _is_poll_due(before: Wait, now: Wait) -> bool:

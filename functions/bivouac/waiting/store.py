@@ -79,37 +79,27 @@ class Waits:
     def keep(
         self,
         wait: Wait,
-        awaited: Awaited,
-        next_poll_at: datetime | None,
+        awaited: Awaited | None,
+        again_after: float | None,
         poller: str,
         now: datetime,
     ) -> tuple[Wait | None, bool]:
-        """Store the result of a poll; the current wait, and whether `poller` makes the next poll.
+        """Store what a poll found, and that the next one is due in so many seconds; the current
+        wait, and whether `poller` makes that poll.
 
-        This ends the poll, so another poller may start. None: the wait is over. Of several pollers,
-        the one with the earliest next poll continues, unless it is late, as a crashed one is."""
-        found, is_next = json.dumps(awaited.to_json()), next_poll_at is not None
-        if next_poll_at and (claimed := self._next(wait, next_poll_at, poller, now, found)):
-            return claimed, True
-        return _wait(self.table.end_poll(wait.environment, wait.token, found, is_next)), False
-
-    def postpone(
-        self, wait: Wait, next_poll_at: datetime, poller: str, now: datetime
-    ) -> tuple[Wait | None, bool]:
-        """The same without a poll: only the next poll is stored."""
-        if claimed := self._next(wait, next_poll_at, poller, now):
-            return claimed, True
-        return self._current(wait), False
-
-    def _next(
-        self, wait: Wait, at: datetime, poller: str, now: datetime, awaited: str | None = None
-    ) -> Wait | None:
-        late = now.timestamp() - LATE_SECONDS
-        return _wait(
-            self.table.set_next_poll(
-                wait.environment, wait.token, poller, at.timestamp(), late, awaited
-            )
-        )
+        This ends the poll, so another poller may start. `awaited` None: there was no poll.
+        None: the wait is over. Of several pollers, the one with the earliest next poll continues,
+        unless it is late, as a crashed one is."""
+        of, at = (wait.environment, wait.token), now.timestamp()
+        found = json.dumps(awaited.to_json()) if awaited else None
+        if again_after is not None:
+            late = at - LATE_SECONDS
+            claimed = self.table.set_next_poll(*of, poller, at + again_after, late, found)
+            if claimed:
+                return _wait(claimed), True
+        if found is None:
+            return self._current(wait), False
+        return _wait(self.table.end_poll(*of, found, again_after is not None)), False
 
     def _current(self, wait: Wait) -> Wait | None:
         return _wait(self.table.current(wait.environment, wait.token))

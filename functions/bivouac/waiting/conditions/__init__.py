@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from bivouac import clock
 from bivouac.aws import clients
 from bivouac.environment.record import Record
@@ -11,13 +9,10 @@ from bivouac.waiting.poll import Poll
 from bivouac.waiting.wait import Purpose, Wait
 
 
-class PollFor(Protocol):
-    def __call__(self, wait: Wait, record: Record, *, urgent: bool) -> Poll:
-        """The poll for this wait; `urgent`: counts alone are not enough."""
-
-
 def poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
-    """Imports what the poll needs only when it is due: most events are only noted, and most
+    """The poll for this wait; `urgent`: counts alone are not enough.
+
+    Imports what the poll needs only when it is due: most events are only noted, and most
     functions that note one start cold."""
     if wait.purpose is Purpose.SERVICES:
         from bivouac.waiting.conditions.ready import ReadyPoll
