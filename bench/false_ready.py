@@ -11,10 +11,9 @@ import argparse
 import itertools
 import socketserver
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -28,6 +27,7 @@ from bench.running import Measurement, run
 from bench.waiting import Stop
 from bivouac.proof import asking, probe, row
 from localcloud.images.http2_server import Http2Server
+from tests.servers import port_of, running
 
 EACH = 30
 """Endpoints of every kind."""
@@ -122,18 +122,6 @@ KINDS: Sequence[tuple[str, asking.Protocol, Server]] = (
 )
 
 
-@contextmanager
-def _serving(server: Server) -> Iterator[int]:
-    with server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield running.socket.getsockname()[1]
-        finally:
-            running.shutdown()
-            thread.join()
-
-
 def measured(each: int) -> list[dict[str, Any]]:
     """The checks of every endpoint, each with its kind."""
     with ExitStack() as stack:
@@ -145,7 +133,7 @@ def measured(each: int) -> list[dict[str, Any]]:
                 kind,
                 f"{number}",
                 protocol,
-                stack.enter_context(_serving(server)),
+                port_of(stack.enter_context(running(server()))),
                 "/",
                 200,
                 399,

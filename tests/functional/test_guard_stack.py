@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from bivouac.aws.cloudformation import ATTEMPTS
 from bivouac.environment.record import Status
 from tests.functional.account import DELETE_MACHINE, TABLE, BivouacAccount
 from tests.requests import environment
+from tests.servers import ANY_PORT, port_of, running
 
 
 @dataclass
@@ -60,12 +60,10 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Takes) as server:
-        taking = CloudFormation(f"http://127.0.0.1:{server.server_port}")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with running(ThreadingHTTPServer(ANY_PORT, Takes)) as server:
+        taking = CloudFormation(f"http://127.0.0.1:{port_of(server)}")
         monkeypatch.setenv("AWS_ENDPOINT_URL", taking.endpoint)
         yield taking
-        server.shutdown()
 
 
 def asked(account: BivouacAccount, cloudformation: CloudFormation, kind: str, **more: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from localcloud.front import ServiceFront, service_of_host
 from localcloud.images.web_server import BEHAVIOURS, Server, handler_of
+from tests.servers import running
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,8 @@ def ask(front: ServiceFront, host: str, **environ: Any) -> Answer:
 def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A Unix socket that stands for a task's address."""
     path = tmp_path_factory.mktemp("s") / "80"
-    with Server(f"unix:{path}", handler_of(BEHAVIOURS["echo"])) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running(Server(f"unix:{path}", handler_of(BEHAVIOURS["echo"]))):
         yield path
-        server.shutdown()
-        thread.join()
 
 
 def front_to(path: Path | None) -> ServiceFront:

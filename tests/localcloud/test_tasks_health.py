@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from localcloud.images import http_client
 from localcloud.images.web_server import BEHAVIOURS, Server, handler_of
 from localcloud.tasks.sandbox.health import HealthJudge
+from tests.servers import port_of, running
 
 
 def verdicts(judge: HealthJudge, answers: str, interval: float = 10) -> list[str | None]:
@@ -42,12 +42,8 @@ class TestRule:
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """A stand-in server with the behaviour of the parameter."""
-    with Server("tcp:127.0.0.1:0", handler_of(BEHAVIOURS[request.param])) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{made.server_address[1]}/"
-        made.shutdown()
-        thread.join()
+    with running(Server("tcp:127.0.0.1:0", handler_of(BEHAVIOURS[request.param]))) as made:
+        yield f"http://127.0.0.1:{port_of(made)}/"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,6 @@ import socket
 import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from localcloud.awslambda.function import Function, VpcConfig
 from localcloud.awslambda.workers import FunctionNotFoundError, PayloadTooLargeError, Route, Workers
 from localcloud.credentials import Credentials
 from tests.localcloud.waiting import until_true
+from tests.servers import running
 
 FUNCTIONS = Path(__file__).parent / "data" / "functions"
 ROLE = "arn:aws:iam::123456789012:role/probe"
@@ -261,12 +261,8 @@ class TestNetwork:
     @pytest.fixture
     def task(self, tmp_path: Path) -> Iterator[Path]:
         path = tmp_path / "socket"
-        with _UnixServer(str(path), lambda *a: _Hello(a[0], ("task", 0), a[2])) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
+        with running(_UnixServer(str(path), lambda *a: _Hello(a[0], ("task", 0), a[2]))):
             yield path
-            server.shutdown()
-            thread.join()
 
     def get(self, cloud: Cloud, host: str, timeout: float = 5, **settings: Any) -> dict[str, Any]:
         event = {"host": host, "port": 80, "timeout": timeout}

@@ -21,7 +21,8 @@ import pytest
 from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_client, edge_command, edge_http, edge_http2, edge_row, mesh
 from bivouac.proof.edge_client import NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS, EdgeClient
-from tests.unit.http2_servers import http2_server, port_of
+from localcloud.images.http2_server import Http2Server
+from tests.servers import port_of, running
 
 FROM_APPLICATION = b"x-envoy-upstream-service-time: 1\r\n"
 PATIENCE = 10.0
@@ -257,7 +258,10 @@ class TestProgram:
     @pytest.mark.parametrize(("protocol", "said"), [("http2", "HTTP/2 200"), ("grpc", "SERVING")])
     def test_it_speaks_http2_alone(self, protocol: str, said: str) -> None:
         """With nothing but the standard library."""
-        with http2_server(protocol) as api, self.run(port_of(api), "10", protocol) as program:
+        with (
+            running(Http2Server(protocol, "tcp:127.0.0.1:0")) as api,
+            self.run(port_of(api), "10", protocol) as program,
+        ):
             output, _ = program.communicate(timeout=PATIENCE)
         assert program.returncode == 0
         assert json.loads(output.splitlines()[-1])["said"] == f"{said}, 8 times in a row"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ import pytest
 from bivouac.proof import asking, probe, row
 from bivouac.proof.check import Check, CheckOutcome
 from bivouac.proof.probe import Target
+from tests.servers import port_of, running, serving, unused_port
 
 LONGEST_SECONDS, ATTEMPT_SECONDS = row.LONGEST_SECONDS, asking.ATTEMPT_SECONDS
 
@@ -83,37 +83,8 @@ def http(
     answers = {"statuses": list(statuses), "paths": [], "signature": server}
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     handler = type("Handler", (Envoy,), answers | {"headers_too": more})
-    with ThreadingHTTPServer((listens, 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield running.server_address[1], handler.paths  # type: ignore[attr-defined]
-        finally:
-            running.shutdown()
-            thread.join()
-
-
-@contextmanager
-def tcp(greet: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that does this with each connection and then closes it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    greet(connection)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    with running(ThreadingHTTPServer((listens, 0), handler)) as made:
+        yield port_of(made), handler.paths  # type: ignore[attr-defined]
 
 
 def asked(port: int, **changes: Any) -> Check:
@@ -123,11 +94,6 @@ def asked(port: int, **changes: Any) -> Check:
 
 def proven(targets: list[Target], side: probe.Side) -> list[Check]:
     return [check for called in probe.prove(targets, side) for check in called.checks]
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def test_eight_answers_in_a_row_through_the_proxy_prove_an_endpoint() -> None:
@@ -273,7 +239,7 @@ def test_an_answer_that_is_not_http_is_a_failure() -> None:
         connection.recv(1000)
         connection.sendall(b"\x00\x01\x02 not http\r\n\r\n")
 
-    with tcp(garbage) as port:
+    with serving(garbage) as port:
         check = asked(port)
     assert check.outcome is CheckOutcome.NG
     assert "failed: " in check.observed
@@ -284,14 +250,14 @@ def test_a_tcp_endpoint_that_stays_open_is_proven() -> None:
         connection.settimeout(5)
         connection.recv(1)
 
-    with tcp(wait) as port:
+    with serving(wait) as port:
         check = asked(port, protocol="tcp")
     assert check.outcome is CheckOutcome.OK
     assert "stays open, 3 times in a row" in check.observed
 
 
 def test_a_tcp_endpoint_that_speaks_first_is_proven() -> None:
-    with tcp(lambda connection: connection.sendall(b"220 hello")) as port:
+    with serving(lambda connection: connection.sendall(b"220 hello")) as port:
         check = asked(port, protocol="tcp")
     assert check.outcome is CheckOutcome.OK
     assert "answers" in check.observed
@@ -299,7 +265,7 @@ def test_a_tcp_endpoint_that_speaks_first_is_proven() -> None:
 
 def test_a_tcp_connection_that_the_proxy_closes_at_once_is_no_proof() -> None:
     """Connecting to a proxy succeeds even if the application is dead."""
-    with tcp(lambda connection: None) as port:
+    with serving(lambda connection: None) as port:
         check = asked(port, protocol="tcp")
     assert check.outcome is CheckOutcome.NG
     assert "was closed by the proxy" in check.observed
