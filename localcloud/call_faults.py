@@ -36,6 +36,12 @@ BUSY_SCHEDULE = Refused(
 )
 """What Scheduler sometimes answers while it is changing a schedule (seen in May 2026:
 github.com/alchemy-run/distilled, pull request 248; the text is the API model's)."""
+DENIED = Refused(
+    400,
+    "AccessDeniedException",
+    "User is not authorized to perform this action because no identity-based policy allows it",
+)
+"""As if somebody had narrowed the role. The text is of IAM's guide, without the names."""
 UNAVAILABLE = Refused(503, "ServiceUnavailable", "Service Unavailable")
 
 

@@ -33,6 +33,7 @@ _FAULTS: Mapping[Accident, call_faults.Fault] = {
     Accident.RESET: call_faults.Cut.BEFORE,
     Accident.ANSWER_LOST: call_faults.Cut.AFTER,
     Accident.KILLED: call_faults.Cut.AFTER,
+    Accident.DENIED: call_faults.DENIED,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from bench.chaos import scenario
 from bench.chaos.accidents import Accidents
 from localcloud.cloud import LocalCloud
+from localcloud.ecs.obstacles import CAPACITY
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime
@@ -34,7 +35,8 @@ MACHINES = (
     "ExtendLease",
 )
 PREFIX = "bivouac"
-OWNED = ("bivouac:stack", "bivouac:environment")
+REFUSALS = 3
+"""How often Lambda throttles each function."""
 
 
 class Account:
@@ -102,6 +104,25 @@ class Account:
                 self.client("stepfunctions").stop_execution(executionArn=arn, cause="by hand")
                 stopped.append(arn)
         return stopped
+
+    def hinder(self, obstacle: scenario.Obstacle) -> None:
+        """Puts it in the way of every environment, until `unhindered`."""
+        services, cluster = "*", self.cloud.control_plane.obstacles
+        match obstacle:
+            case scenario.Obstacle.NO_CAPACITY:
+                cluster.refuse_placement(services, CAPACITY)
+            case scenario.Obstacle.NO_INTERFACE:
+                cluster.fail_provisioning(services)
+            case scenario.Obstacle.NAMES_STAY:
+                cluster.leave_discovery_services(services)
+            case scenario.Obstacle.LAMBDA_BUSY:
+                for function in self.stack.functions.values():
+                    self.cloud.workers.obstacles.throttle(function, REFUSALS)
+
+    def unhindered(self) -> None:
+        """Removes every obstacle."""
+        self.cloud.control_plane.obstacles.clear()
+        self.cloud.workers.obstacles.clear()
 
     def lose_expiry(self, environment: str) -> None:
         client = self.client("scheduler")
@@ -180,6 +201,11 @@ class Account:
         found: list[Json] = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
         return found
 
+    def namespaces(self, name: str) -> list[str]:
+        """The ids of the namespaces with this name."""
+        pages = self.client("servicediscovery").get_paginator("list_namespaces").paginate()
+        return [each["Id"] for page in pages for each in page["Namespaces"] if each["Name"] == name]
+
     def left(self, environment: str) -> list[str]:
         """Everything that still exists under the environment's names, whoever created it."""
         ecs = self.client("ecs")
@@ -198,13 +224,7 @@ class Account:
             for status in ("ACTIVE", "INACTIVE"):
                 listed = ecs.list_task_definitions(familyPrefix=family, status=status)
                 found += [f"task definition {arn}" for arn in listed["taskDefinitionArns"]]
-        pages = self.client("servicediscovery").get_paginator("list_namespaces").paginate()
-        found += [
-            f"namespace {each['Name']}"
-            for page in pages
-            for each in page["Namespaces"]
-            if each["Name"] == cluster
-        ]
+        found += [f"namespace {each}" for each in self.namespaces(cluster)]
         groups = self.client("logs").describe_log_groups(
             logGroupNamePrefix=f"/{PREFIX}-{environment}/"
         )["logGroups"]

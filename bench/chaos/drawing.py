@@ -9,25 +9,33 @@ from bench.chaos.scenario import (
     BAD_IMAGES,
     GOOD_IMAGES,
     Accident,
+    AddNameByHand,
     AddServiceByHand,
     ClosePullRequest,
     Create,
+    DayPasses,
     Delete,
+    DeleteClusterByHand,
+    DeleteLogsByHand,
     DeleteServiceByHand,
     DeployAnotherStack,
+    DeregisterByHand,
     Extend,
     Fate,
     Fault,
+    Hindered,
     KillTask,
     LeaseEnds,
     LoseEvents,
     LoseRecord,
     LoseSchedule,
+    Obstacle,
     Pause,
     PushImage,
     ReadsLag,
     Redeploy,
     Request,
+    RunTaskByHand,
     ScaleByHand,
     Scenario,
     Service,
@@ -96,7 +104,7 @@ def _next(draw: random.Random, so_far: list[Step]) -> list[Step]:
     made: list[Step] = []
     if draw.random() < 0.35:
         made.append(_accident(draw))
-    made.append(_asked(draw, so_far) if draw.random() < 0.75 else _by_hand(draw))
+    made.append(_asked(draw, so_far) if draw.random() < 0.7 else _by_hand(draw))
     match draw.randrange(10):
         case 0 | 1 | 2 | 3:
             made.append(Settle(0))
@@ -129,7 +137,7 @@ def _asked(draw: random.Random, so_far: list[Step]) -> Step:
     environment = _environment(draw)
     kind = draw.choices(
         ("create", "again", "redeploy", "delete", "close", "sleep", "wake", "extend", "push"),
-        (16, 12, 14, 10, 8, 12, 10, 6, 6),
+        (16, 12, 14, 10, 8, 12, 10, 9, 6),
     )[0]
     way = _way(draw)
     created = [step for step in so_far if isinstance(step, Create)]
@@ -165,13 +173,20 @@ def _by_hand(draw: random.Random) -> Step:
         (KillTask(environment), 4),
         (ScaleByHand(environment, draw.choice((0, 1, 3))), 5),
         (DeleteServiceByHand(environment), 3),
+        (DeleteClusterByHand(environment), 3),
+        (DeleteLogsByHand(environment), 2),
+        (DeregisterByHand(environment), 2),
         (AddServiceByHand(environment), 4),
+        (AddNameByHand(environment), 2),
+        (RunTaskByHand(environment), 3),
+        (Hindered(environment, draw.choice(tuple(Obstacle))), 4),
+        (DayPasses(environment), 3),
         (DeployAnotherStack(environment), 2),
         (LoseSchedule(environment), 4),
         (LoseRecord(environment), 2),
         (Sweep(environment), 3),
         (LeaseEnds(environment), 3),
-        (ReadsLag(environment, draw.choice((0.2, 1.0, 3.0))), 2),
+        (ReadsLag(environment, draw.choice((0.2, 1.0, 3.0))), 3),
         (LoseEvents(environment), 2),
     )
     return draw.choices([step for step, _ in kinds], [weight for _, weight in kinds])[0]
@@ -204,12 +219,14 @@ def _request(draw: random.Random, likely_good: bool = False) -> Request:
     if draw.random() < 0.5:
         services.append(Service("api", draw.choice(GOOD_IMAGES), draw.choice((1, 1, 2))))
     edge = len(services) == 2 and draw.random() < 0.6
+    in_order = len(services) == 2 and draw.random() < 0.4
     if draw.random() < 0.08:
         text = draw.choice(TEXTS)
         services += [Service(f"text-{n}", text=text) for n in range(draw.randint(1, 4))]
     return Request(
         tuple(services),
         edge,
+        in_order,
         draw.choice(("delete", "delete", "keep")),
         draw.random() < 0.1,
         draw.choice((None, None, *PULL_REQUESTS)),
@@ -219,9 +236,13 @@ def _request(draw: random.Random, likely_good: bool = False) -> Request:
 def _changed(draw: random.Random, request: Request) -> Request:
     """As people change a request: one part of it."""
     first, *others = request.services
-    match draw.randrange(4):
+    match draw.randrange(5):
         case 0 | 1 if others:
             return replace(request, edge=not request.edge)
+        case 4 if others:
+            return replace(request, services=(first,), edge=False, in_order=False)
+        case 4:
+            return replace(request, services=(first, Service("api")))
         case 2:
             changed = replace(first, count=3 - first.count)
         case _:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 FOREIGN_SERVICE = "somebody-elses"
+FOREIGN_NAME = "somebodys-name"
 FAMILY = "somebody-elses"
 
 
@@ -41,19 +42,34 @@ class Neighbours:
                 networkConfiguration=like["networkConfiguration"],
             )
 
+    def run_task(self, cluster: str, like: Json) -> None:
+        """Somebody else's task in one of our clusters."""
+        self._define(FAMILY)
+        self._account.client("ecs").run_task(
+            cluster=cluster,
+            taskDefinition=FAMILY,
+            launchType="FARGATE",
+            networkConfiguration=like["networkConfiguration"],
+        )
+
+    def add_name(self, environment: str) -> None:
+        """Somebody else's name in our namespace."""
+        cloud_map = self._account.client("servicediscovery")
+        for namespace in self._account.namespaces(f"bivouac-{environment}"):
+            with suppress(cloud_map.exceptions.ServiceAlreadyExists):
+                cloud_map.create_service(Name=FOREIGN_NAME, NamespaceId=namespace)
+
     def seen(self, name: str) -> Json:
         """The present state of all of it."""
         alike = f"bivouac-{name}-x"
         ecs = self._account.client("ecs")
         (cluster,) = ecs.describe_clusters(clusters=[alike], include=["TAGS"])["clusters"]
-        pages = self._account.client("servicediscovery").get_paginator("list_namespaces").paginate()
-        namespaces = [n["Id"] for page in pages for n in page["Namespaces"] if n["Name"] == alike]
         logs = self._account.client("logs")
         groups = logs.describe_log_groups(logGroupNamePrefix=f"/{alike}/")["logGroups"]
         definition = ecs.describe_task_definition(taskDefinition=f"{alike}--web", include=["TAGS"])
         return {
             "cluster": (cluster["status"], cluster.get("tags", [])),
-            "namespaces": namespaces,
+            "namespaces": self._account.namespaces(alike),
             "log groups": [group["arn"] for group in groups],
             "definition": (definition["taskDefinition"]["status"], definition.get("tags", [])),
         }
@@ -66,15 +82,44 @@ class Neighbours:
         self._account.client("ecs").delete_cluster(cluster=alike)
         self._account.client("logs").delete_log_group(logGroupName=f"/{alike}/web")
 
+    def touched(self, environment: str) -> list[str]:
+        """Which of somebody else's things inside our cluster and namespace were changed."""
+        account, touched = self._account, []
+        service = account.services(environment).get(FOREIGN_SERVICE)
+        if service and (service["status"], service["desiredCount"]) != ("ACTIVE", 1):
+            touched.append(FOREIGN_SERVICE)
+        if any(task["desiredStatus"] == "STOPPED" for task in self._tasks(environment)):
+            touched.append("a task of somebody else")
+        return touched
+
     def clear(self, environment: str) -> None:
-        """Somebody removes their service from our cluster."""
+        """Somebody removes their service, tasks and names from our cluster and namespace."""
         ecs = self._account.client("ecs")
+        for task in self._tasks(environment):
+            ecs.stop_task(cluster=f"bivouac-{environment}", task=task["taskArn"])
+        cloud_map = self._account.client("servicediscovery")
+        for service in self._names(environment):
+            cloud_map.delete_service(Id=service)
         with suppress(
             ecs.exceptions.ClusterNotFoundException, ecs.exceptions.ServiceNotFoundException
         ):
             ecs.delete_service(
                 cluster=f"bivouac-{environment}", service=FOREIGN_SERVICE, force=True
             )
+
+    def _tasks(self, environment: str) -> list[Json]:
+        tasks = self._account.tasks(environment)
+        return [task for task in tasks if task["group"] == f"family:{FAMILY}"]
+
+    def _names(self, environment: str) -> list[str]:
+        pages = self._account.client("servicediscovery").get_paginator("list_services")
+        return [
+            service["Id"]
+            for namespace in self._account.namespaces(f"bivouac-{environment}")
+            for page in pages.paginate(Filters=[{"Name": "NAMESPACE_ID", "Values": [namespace]}])
+            for service in page["Services"]
+            if service["Name"] == FOREIGN_NAME
+        ]
 
     def _define(self, family: str) -> None:
         self._account.client("ecs").register_task_definition(

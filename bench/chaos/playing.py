@@ -20,6 +20,8 @@ REST = 60.0
 """Seconds, on a busy machine, in which whatever has begun comes to rest or waits for a deadline."""
 DEADLINE = 16 * 60
 """Seconds after which timeouts.ready has passed, and a quarter of an hour between two sweeps."""
+DAY = 26 * 3600
+"""Longer than the stack's DefaultLease, shorter than most extensions that are drawn."""
 LEASES = 8 * 24 * 3600
 """Longer than the stack's MaximumLease."""
 
@@ -92,6 +94,7 @@ class Player:
     def come_to_rest(self, story: Story) -> None:
         """Ends all accidents, and lets whatever has begun end, however long it takes."""
         self._account.accidents.stop()
+        self._account.unhindered()
         self._account.cloud.control_plane.read_lag = 0
         for _ in range(3):
             if self._account.at_rest(REST / 4):
@@ -132,11 +135,22 @@ class Player:
                     ask.stopped = True
             case s.KillTask():
                 self._kill_task(name)
-            case s.ScaleByHand() | s.DeleteServiceByHand() | s.AddServiceByHand():
+            case (
+                s.ScaleByHand()
+                | s.DeleteServiceByHand()
+                | s.DeregisterByHand()
+                | s.DeleteLogsByHand()
+                | s.DeleteClusterByHand()
+            ):
                 with suppress(ClientError):  # AWS also throttles people
-                    if self._by_hand(step, name):
+                    if self._change_by_hand(step, name):
                         story.touched_by_hand.add(name)
                         story.hands_changed = True
+            case s.AddServiceByHand() | s.RunTaskByHand() | s.AddNameByHand():
+                with suppress(ClientError):
+                    self._add_by_hand(step, name)
+            case s.Hindered():
+                account.hinder(step.obstacle)
             case s.DeployAnotherStack():
                 if not account.beside:
                     story.no_other_stack = account.deploy_beside(f"bivouac-{story.names[0]}")
@@ -157,9 +171,9 @@ class Player:
                 story.events_lost = True
             case s.Sweep():
                 account.sweep()
-            case s.LeaseEnds():
+            case s.DayPasses() | s.LeaseEnds():
                 story.leases_ended = len(story.asks)
-                account.cloud.pass_time(LEASES)
+                account.cloud.pass_time(DAY if isinstance(step, s.DayPasses) else LEASES)
             case _:
                 raise AssertionError(step)
 
@@ -244,15 +258,9 @@ class Player:
                 self._account.runtime.exit(task.task_id, task.containers[0].name, 137)
                 return
 
-    def _by_hand(self, step: s.Step, name: str) -> bool:
-        """Whether anything of ours was changed."""
-        services = [
-            service
-            for service_name, service in self._account.services(name).items()
-            if service["status"] == "ACTIVE"
-            and service_name != FOREIGN_SERVICE
-            and not service_name.startswith("bivouac-")
-        ]
+    def _change_by_hand(self, step: s.Step, name: str) -> bool:
+        """Whether there was anything of ours to change."""
+        services = self._services(name)
         if not services:
             return False
         ecs, cluster = self._account.client("ecs"), f"bivouac-{name}"
@@ -262,10 +270,40 @@ class Player:
                 ecs.update_service(cluster=cluster, service=service, desiredCount=step.count)
             case s.DeleteServiceByHand():
                 ecs.delete_service(cluster=cluster, service=service, force=True)
-            case s.AddServiceByHand():
-                Neighbours(self._account).add_service(cluster, services[0])
-                return False
+            case s.DeregisterByHand():
+                ecs.deregister_task_definition(taskDefinition=services[0]["taskDefinition"])
+            case s.DeleteLogsByHand():
+                logs = self._account.client("logs")
+                prefix = f"/{cluster}/"
+                for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
+                    logs.delete_log_group(logGroupName=group["logGroupName"])
+            case s.DeleteClusterByHand():
+                for each in services:
+                    ecs.delete_service(cluster=cluster, service=each["serviceName"], force=True)
+                self._account.at_rest(REST / 12)
+                ecs.delete_cluster(cluster=cluster)
         return True
+
+    def _add_by_hand(self, step: s.Step, name: str) -> None:
+        neighbours, cluster = Neighbours(self._account), f"bivouac-{name}"
+        services = self._services(name)
+        match step:
+            case s.AddServiceByHand() if services:
+                neighbours.add_service(cluster, services[0])
+            case s.RunTaskByHand() if services:
+                neighbours.run_task(cluster, services[0])
+            case s.AddNameByHand():
+                neighbours.add_name(name)
+
+    def _services(self, name: str) -> list[Json]:
+        """Ours, as ECS describes them, but for the proof's own."""
+        return [
+            service
+            for service_name, service in self._account.services(name).items()
+            if service["status"] == "ACTIVE"
+            and service_name != FOREIGN_SERVICE
+            and not service_name.startswith("bivouac-")
+        ]
 
 
 def _concerns(content: Json, name: str) -> bool:

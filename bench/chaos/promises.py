@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bench.chaos import scenario as s
@@ -49,6 +50,8 @@ class Promises:
         story = self._player.play(scenario)
         if story.hands_changed or any(map(self._died, names)):
             self._sweep_twice(story)
+        self._account.sweep()
+        self._player.come_to_rest(story)
         self._ended = self._account.new_executions()
         found = [*self._at_rest(story)]
         found += self._unchanged(story)
@@ -94,6 +97,7 @@ class Promises:
                 yield from self._ready_is_true(name, record)
             yield from self._newest_holds(story, name, record, told)
             yield from self._proven_is_kept(story, name, record)
+            yield from self._lease_holds(story, name, record)
 
     def _ready_is_true(self, name: str, record: Json) -> Iterator[Violation]:
         """READY compares with the request, not with what ECS happens to desire."""
@@ -152,6 +156,21 @@ class Promises:
             status = record["status"] if record else "without a record"
             yield Violation("what was proven is kept", f"{name}: was READY, and is {status}")
 
+    def _lease_holds(self, story: Story, name: str, record: Json | None) -> Iterator[Violation]:
+        """It ends by itself, and not before the end that an extension has named."""
+        lives = record is not None and record["status"] in (*LIVES, "SCHEDULED")
+        if record and lives and f"{name}-expiry" not in self._account.schedules(name):
+            told = f"{name}: nothing ends it at {record['expiresAt']}"
+            yield Violation("a lease ends by itself", told)
+        if lives or any(_deletes(ask, name) for ask in story.asks):
+            return
+        for ask in story.of(name):
+            if not isinstance(ask.step, s.Extend) or not story.proven.get(name):
+                continue
+            ends = self._outcome(ask).get("expiresAt")
+            if ends and datetime.fromisoformat(ends) > datetime.now(UTC):
+                yield Violation("an extension holds", f"{name}: until {ends}, and it is gone")
+
     def _unchanged(self, story: Story) -> Iterator[Violation]:
         """An unchanged create changes nothing in ECS."""
         for name in story.names:
@@ -177,7 +196,9 @@ class Promises:
         return {
             task["taskArn"]
             for task in self._account.tasks(name)
-            if task["lastStatus"] == "RUNNING" and not task["group"].startswith("service:bivouac-")
+            if task["lastStatus"] == "RUNNING"
+            and task["group"].startswith("service:")
+            and not task["group"].startswith("service:bivouac-")
         }
 
     # --- the end ---------------------------------------------------------------------------------
@@ -185,9 +206,8 @@ class Promises:
     def _at_the_end(self, story: Story, trouble: s.Trouble | None) -> Iterator[Violation]:
         account = self._account
         for name in story.names:
-            foreign = account.services(name).get(FOREIGN_SERVICE)
-            if foreign and (foreign["status"], foreign["desiredCount"]) != ("ACTIVE", 1):
-                yield Violation("nothing foreign is touched", f"{name}: {FOREIGN_SERVICE} changed")
+            for each in self._neighbours.touched(name):
+                yield Violation("nothing foreign is touched", f"{name}: {each} changed")
             self._neighbours.clear(name)
             if trouble is s.Trouble.FORGOTTEN:
                 account.lose_expiry(name)

@@ -39,6 +39,8 @@ class Request:
     services: tuple[Service, ...]
     edge: bool = False
     """The second service calls the first one."""
+    in_order: bool = False
+    """The second service is created once the first one is healthy."""
     on_failure: str = "delete"
     office_hours: bool = False
     pull_request: int | None = None
@@ -66,6 +68,10 @@ class Request:
         if self.edge:
             server, client = self.services[0].name, self.services[1].name
             request["connect"] = [{"from": client, "to": {"service": server}}]
+        if self.in_order:
+            first, second = request["services"][:2]
+            depends = {"serviceName": first["serviceName"], "condition": "HEALTHY"}
+            second["dependsOn"] = [depends]
         if self.office_hours:
             request["schedule"] = {
                 "timezone": "UTC",
@@ -186,6 +192,31 @@ class AddServiceByHand(Step):
 
 
 @dataclass(frozen=True)
+class RunTaskByHand(Step):
+    """Somebody runs their own task in the environment's cluster."""
+
+
+@dataclass(frozen=True)
+class AddNameByHand(Step):
+    """Somebody registers their own name in the environment's namespace."""
+
+
+@dataclass(frozen=True)
+class DeregisterByHand(Step):
+    """Somebody deregisters the task definition that a service runs."""
+
+
+@dataclass(frozen=True)
+class DeleteLogsByHand(Step):
+    """Somebody deletes the log groups of the environment."""
+
+
+@dataclass(frozen=True)
+class DeleteClusterByHand(Step):
+    """Somebody cleans up in the console: the services, and the cluster once it is empty."""
+
+
+@dataclass(frozen=True)
 class DeployAnotherStack(Step):
     """Somebody deploys Bivouac once more; its prefix is the beginning of our cluster's name."""
 
@@ -208,6 +239,7 @@ class Accident(StrEnum):
     RESET = "reset"
     ANSWER_LOST = "answer lost"
     KILLED = "function killed"
+    DENIED = "denied"
 
 
 @dataclass(frozen=True)
@@ -221,6 +253,22 @@ class Fault(Step):
     times: int = 1
     function: str = ""
     """Of this function only; empty: of any."""
+
+
+class Obstacle(StrEnum):
+    """What AWS puts in the way for a while, without failing a call of ours."""
+
+    NO_CAPACITY = "Fargate has no capacity"
+    NO_INTERFACE = "tasks get no network interface"
+    NAMES_STAY = "ECS leaves names of deleted services in Cloud Map"
+    LAMBDA_BUSY = "Lambda throttles invocations"
+
+
+@dataclass(frozen=True)
+class Hindered(Step):
+    """Until everything comes to rest."""
+
+    obstacle: Obstacle = Obstacle.NO_CAPACITY
 
 
 @dataclass(frozen=True)
@@ -241,6 +289,11 @@ class Sweep(Step):
 @dataclass(frozen=True)
 class LeaseEnds(Step):
     """Days pass: the lease of every environment is over."""
+
+
+@dataclass(frozen=True)
+class DayPasses(Step):
+    """Longer than most leases, and shorter than those that were extended."""
 
 
 @dataclass(frozen=True)

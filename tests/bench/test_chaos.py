@@ -30,7 +30,7 @@ def test_every_kind_of_event_is_drawn_often() -> None:
 
 
 def test_a_scenario_can_be_shrunk_and_is_printed_step_by_step() -> None:
-    scenario = drawn(5)
+    scenario = drawn(6)
     smaller = scenario.without(1, 2)
     assert len(smaller.steps) == len(scenario.steps) - 2
     assert smaller.steps[0] == scenario.steps[0]
