@@ -18,6 +18,8 @@ FAMILY = "somebody-elses"
 class Neighbours:
     def __init__(self, account: Account) -> None:
         self._account = account
+        self._names_added: dict[str, str] = {}
+        """By environment: the id of a Cloud Map service."""
 
     def settle_in(self, name: str) -> None:
         """Creates a cluster, a namespace, a log group and a definition whose names begin like ours,
@@ -42,22 +44,13 @@ class Neighbours:
                 networkConfiguration=like["networkConfiguration"],
             )
 
-    def run_task(self, cluster: str, like: Json) -> None:
-        """Somebody else's task in one of our clusters."""
-        self._define(FAMILY)
-        self._account.client("ecs").run_task(
-            cluster=cluster,
-            taskDefinition=FAMILY,
-            launchType="FARGATE",
-            networkConfiguration=like["networkConfiguration"],
-        )
-
     def add_name(self, environment: str) -> None:
         """Somebody else's name in our namespace."""
         cloud_map = self._account.client("servicediscovery")
         for namespace in self._account.namespaces(f"bivouac-{environment}"):
             with suppress(cloud_map.exceptions.ServiceAlreadyExists):
-                cloud_map.create_service(Name=FOREIGN_NAME, NamespaceId=namespace)
+                made = cloud_map.create_service(Name=FOREIGN_NAME, NamespaceId=namespace)
+                self._names_added[environment] = made["Service"]["Id"]
 
     def seen(self, name: str) -> Json:
         """The present state of all of it."""
@@ -84,32 +77,27 @@ class Neighbours:
 
     def touched(self, environment: str) -> list[str]:
         """Which of somebody else's things inside our cluster and namespace were changed."""
-        account, touched = self._account, []
-        service = account.services(environment).get(FOREIGN_SERVICE)
+        touched = []
+        service = self._account.services(environment).get(FOREIGN_SERVICE)
         if service and (service["status"], service["desiredCount"]) != ("ACTIVE", 1):
             touched.append(FOREIGN_SERVICE)
-        if any(task["desiredStatus"] == "STOPPED" for task in self._tasks(environment)):
-            touched.append("a task of somebody else")
+        if environment in self._names_added and not self._names(environment):
+            touched.append(FOREIGN_NAME)
         return touched
 
     def clear(self, environment: str) -> None:
-        """Somebody removes their service, tasks and names from our cluster and namespace."""
+        """Somebody removes their service and names from our cluster and namespace."""
         ecs = self._account.client("ecs")
-        for task in self._tasks(environment):
-            ecs.stop_task(cluster=f"bivouac-{environment}", task=task["taskArn"])
         cloud_map = self._account.client("servicediscovery")
-        for service in self._names(environment):
-            cloud_map.delete_service(Id=service)
+        if self._names_added.pop(environment, None):
+            for service in self._names(environment):
+                cloud_map.delete_service(Id=service)
         with suppress(
             ecs.exceptions.ClusterNotFoundException, ecs.exceptions.ServiceNotFoundException
         ):
             ecs.delete_service(
                 cluster=f"bivouac-{environment}", service=FOREIGN_SERVICE, force=True
             )
-
-    def _tasks(self, environment: str) -> list[Json]:
-        tasks = self._account.tasks(environment)
-        return [task for task in tasks if task["group"] == f"family:{FAMILY}"]
 
     def _names(self, environment: str) -> list[str]:
         pages = self._account.client("servicediscovery").get_paginator("list_services")

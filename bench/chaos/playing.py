@@ -81,6 +81,7 @@ class Player:
     def __init__(self, account: Account, number: int) -> None:
         self._account = account
         self._number = number
+        self.neighbours = Neighbours(account)
         self.names = tuple(f"c{number}{suffix}" for suffix in ("", "-b"))
 
     def play(self, scenario: s.Scenario) -> Story:
@@ -146,7 +147,7 @@ class Player:
                     if self._change_by_hand(step, name):
                         story.touched_by_hand.add(name)
                         story.hands_changed = True
-            case s.AddServiceByHand() | s.RunTaskByHand() | s.AddNameByHand():
+            case s.AddServiceByHand() | s.AddNameByHand():
                 with suppress(ClientError):
                     self._add_by_hand(step, name)
             case s.Hindered():
@@ -285,15 +286,12 @@ class Player:
         return True
 
     def _add_by_hand(self, step: s.Step, name: str) -> None:
-        neighbours, cluster = Neighbours(self._account), f"bivouac-{name}"
         services = self._services(name)
         match step:
             case s.AddServiceByHand() if services:
-                neighbours.add_service(cluster, services[0])
-            case s.RunTaskByHand() if services:
-                neighbours.run_task(cluster, services[0])
+                self.neighbours.add_service(f"bivouac-{name}", services[0])
             case s.AddNameByHand():
-                neighbours.add_name(name)
+                self.neighbours.add_name(name)
 
     def _services(self, name: str) -> list[Json]:
         """Ours, as ECS describes them, but for the proof's own."""

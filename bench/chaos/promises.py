@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.chaos import scenario as s
 from bench.chaos.account import Account
-from bench.chaos.neighbours import FOREIGN_SERVICE, Neighbours
+from bench.chaos.neighbours import FOREIGN_SERVICE
 from bench.chaos.playing import DEADLINE, LEASES, Ask, Player, Story
 from bivouac.environment.record import HELD, unpacked
 
@@ -36,7 +36,7 @@ class Promises:
     def __init__(self, account: Account, player: Player) -> None:
         self._account = account
         self._player = player
-        self._neighbours = Neighbours(account)
+        self._neighbours = player.neighbours
         self._ended: list[Json] = []
         """Executions of this scenario, as described."""
 

@@ -192,11 +192,6 @@ class AddServiceByHand(Step):
 
 
 @dataclass(frozen=True)
-class RunTaskByHand(Step):
-    """Somebody runs their own task in the environment's cluster."""
-
-
-@dataclass(frozen=True)
 class AddNameByHand(Step):
     """Somebody registers their own name in the environment's namespace."""
 
