@@ -138,7 +138,7 @@ MENDS = {
                 "return Aftermath(None, start) if start or record.untold else None",
                 "return Aftermath(None, start)",
             ),
-            _in(repair, "            and not is_overdue(record, self.now)\n        }", "        }"),
+            _in(repair, " and not is_overdue(record, self.now)", ""),
         ),
         lambda scenario: bool(scenario.trouble) and any(map(_leaves_failed, scenario.steps)),
     ),

@@ -34,6 +34,7 @@ NOW = datetime(2026, 1, 31, 12, 7, tzinfo=UTC)
 MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
 NAMES = ("a", "b", "c-d")
 SECOND = timedelta(seconds=1)
+ORPHANS_LIVE = timedelta(hours=1)
 
 
 def record(name: str = "a", status: Status = Status.READY, **changes: Any) -> Record:
@@ -69,8 +70,6 @@ def facts(*records: Record, **more: Any) -> AccountFacts:
     return AccountFacts(
         **{
             "now": NOW,
-            "stack": "bivouac",
-            "orphans_live": timedelta(hours=1),
             "records": {each.environment: each for each in records},
             "listed_before": frozenset(
                 each.environment for each in records if each.status is not Status.DELETED
@@ -142,8 +141,6 @@ def situations(draw: st.DrawFn) -> AccountFacts:
         known[name] = replace(found, environment=name) if found else None
     return AccountFacts(
         now=NOW,
-        stack="bivouac",
-        orphans_live=timedelta(hours=1),
         records=known,
         listed_before=draw(listed),
         holders={
@@ -226,8 +223,8 @@ class TestEverySituation:
     def test_an_adopted_orphan_stays_for_the_grace_period(self, found: AccountFacts) -> None:
         for finding in findings(found):
             if finding.action is Repair.ADOPT:
-                ends = ends_of_adopted(NOW, found.orphans_live, finding.record)
-                assert ends >= NOW + found.orphans_live
+                ends = ends_of_adopted(NOW, ORPHANS_LIVE, finding.record)
+                assert ends >= NOW + ORPHANS_LIVE
 
     @given(situations())
     def test_the_same_facts_give_the_same_findings(self, found: AccountFacts) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bivouac.aws.client_types import EventBridgeSchedulerClient
 from bivouac.aws.errors import translated
-from bivouac.aws.listing import list_all
+from bivouac.aws.listing import pages
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.schedules import (
     LEASE_EXPIRED,
@@ -33,19 +33,28 @@ class Schedules:
     client: EventBridgeSchedulerClient
     settings: ScheduleSettings
 
-    def names(self, group: str) -> list[str]:
-        """The names of all schedules of a group."""
-        what = f"schedule group {group}"
-        found = list_all(what, self.client, "list_schedules", "Schedules", GroupName=group)
-        return [schedule["Name"] for schedule in found]
+    def names(self) -> list[str]:
+        """The names of all schedules in the environments' groups."""
+        return [
+            schedule["Name"]
+            for group in (self.settings.expiry_group, self.settings.office_hours_group)
+            for schedule in pages(
+                f"schedule group {group}",
+                self.client,
+                "list_schedules",
+                "Schedules",
+                GroupName=group,
+            )
+        ]
 
-    def described(self, group: str, name: str) -> dict[str, Any] | None:
-        """None if there is none."""
+    def expiry(self, environment: str) -> dict[str, Any] | None:
+        """As Scheduler describes it; None if there is none."""
+        name = name_of(ScheduleKind.EXPIRY, environment)
         with (
             translated(f"schedule {name}"),
             suppress(self.client.exceptions.ResourceNotFoundException),
         ):
-            return dict(self.client.get_schedule(Name=name, GroupName=group))
+            return dict(self.client.get_schedule(Name=name, GroupName=self.settings.expiry_group))
         return None
 
     def arm(self, blueprint: Blueprint, ends: datetime, now: datetime) -> None:

@@ -54,37 +54,39 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What may be done with a part of a sweep's time. What the parts leave is for the lists, which
+    take a third of it with 1,000 environments."""
+
+    of_time: float
+    until: float
+    """The part of the time after which it ends, however little was done."""
+
+
+LIVING = Part(0.15, until=0.5)
+"""For reading what belongs to records, one by one."""
+PROOFS = Part(0.1, until=0.6)
+"""For checking whether READY environments are still as proven."""
+BROKEN = Part(0.03, until=0.5)
+"""For reading executions that ended without success, one by one."""
+TAGS = Part(0.15, until=0.7)
+"""For reading the tags of resources without a record."""
+REPAIRS = Part(0.3, until=1.0)
+
+
+@dataclass(frozen=True)
 class Budget:
     began: datetime
     takes: timedelta
-    """How long a sweep reads and repairs. What the shares leave is for the lists, which take a
-    third of it with 1,000 environments."""
+    """How long a sweep reads and repairs."""
 
-    def living(self) -> Share:
-        """For reading what belongs to records, one by one."""
-        return self._share(0.15, until=0.5)
-
-    def proofs(self) -> Share:
-        """For checking whether READY environments are still as proven."""
-        return self._share(0.1, until=0.6)
-
-    def broken(self) -> Share:
-        """For reading executions that ended without success, one by one."""
-        return self._share(0.03, until=0.5)
-
-    def tags(self) -> Share:
-        """For reading the tags of resources without a record."""
-        return self._share(0.15, until=0.7)
-
-    def repairs(self) -> Share:
-        return self._share(0.3, until=1.0)
+    def share(self, part: Part) -> Share:
+        seconds = self.takes.total_seconds() * part.of_time
+        return Share(seconds, self.began + self.takes * part.until)
 
     @property
     def most_repairs(self) -> int:
-        return int((self.repairs().left + _ROUNDING) / A_REPAIR)
-
-    def _share(self, part: float, until: float) -> Share:
-        return Share(self.takes.total_seconds() * part, self.began + self.takes * until)
+        return int((self.share(REPAIRS).left + _ROUNDING) / A_REPAIR)
 
 
 @dataclass

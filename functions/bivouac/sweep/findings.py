@@ -5,23 +5,28 @@ Facts in, a list of findings out. A dry run returns that list; a real run acts o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, Self
 
 from bivouac import times
-from bivouac.environment import lease, naming
+from bivouac.aws import scheduler_answers
+from bivouac.environment import lease
 from bivouac.environment.intents import LIFECYCLE, Intent, is_outdated
 from bivouac.environment.record import HELD, Record, Status, Unreadable
-from bivouac.json_types import Json
+from bivouac.environment.schedules import OFFICE_HOURS, name_of
+from bivouac.json_types import Described, Json
 from bivouac.recheck.doubts import Doubt
 from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, aftermath, name_of_following
 
 GRACE = timedelta(minutes=5)
 """How long to leave alone what has ended or is overdue: schedules and events may come late."""
+NEEDS_HOLDER = (*HELD, Status.FAILED)
+"""Statuses in which the execution's outcome matters."""
 
 
 class FindingKind(StrEnum):
@@ -76,13 +81,20 @@ class ArmedSchedule:
     """The end of the lease that it was armed for."""
     enabled: bool
 
+    @classmethod
+    def of(cls, described: Described) -> Self:
+        once = scheduler_answers.once_at(described)
+        content = json.loads(described["Target"].get("Input") or "{}")
+        return cls(
+            times.moment(f"{once}Z") if once else None,
+            content.get("expiresAt", ""),
+            scheduler_answers.is_enabled(described),
+        )
+
 
 @dataclass(frozen=True)
 class AccountFacts:
     now: datetime
-    stack: str
-    orphans_live: timedelta
-    """Grace period for orphans."""
     records: Mapping[str, Record | Unreadable | None]
     """By environment, for every name that occurs below."""
     listed_before: frozenset[str] = frozenset()
@@ -214,17 +226,15 @@ def _died(facts: AccountFacts, record: Record) -> Finding | None:
     holder = facts.holders.get(record.environment)
     if holder is None or holder.is_at_work:
         return None
-    if holder.stopped_at is not None and facts.now - holder.stopped_at < GRACE:
-        return None
-    due = aftermath(record, holder, attempt(facts.now))
+    lately = holder.stopped_at is not None and facts.now - holder.stopped_at < GRACE
+    due = None if lately else aftermath(record, holder, attempt(facts.now))
     if due is None:
         return None
-    reason = f"it is {record.status}, and its execution is {holder.status or 'unknown'}"
     return Finding(
         FindingKind.DIED,
         record.environment,
         Repair.FOLLOW_UP,
-        reason,
+        f"it is {record.status}, and its execution is {holder.status or 'unknown'}",
         holder.name,
         record,
         due,
@@ -267,10 +277,14 @@ def _deletion(
 
 def _doubtful(record: Record, doubts: tuple[Doubt, ...]) -> Finding:
     """A recheck decides whether it is DEGRADED, and why."""
-    reason = "; ".join(doubt.reason for doubt in doubts)
-    heals = all(doubt.heals for doubt in doubts)
-    name = record.environment
-    return Finding(FindingKind.DOUBTFUL, name, Repair.RECHECK, reason, record=record, heals=heals)
+    return Finding(
+        FindingKind.DOUBTFUL,
+        record.environment,
+        Repair.RECHECK,
+        "; ".join(doubt.reason for doubt in doubts),
+        record=record,
+        heals=all(doubt.heals for doubt in doubts),
+    )
 
 
 def _untold(record: Record) -> Finding:
@@ -330,7 +344,7 @@ def _not_armed(facts: AccountFacts, record: Record) -> Finding | None:
 def _lost_office_hours(facts: AccountFacts, record: Record) -> list[str]:
     if record.status is Status.NOT_DELETED or record.blueprint["schedule"] is None:
         return []
-    wanted = tuple(naming.schedule(record.environment, each) for each in ("up", "down"))
+    wanted = (name_of(kind, record.environment) for kind in OFFICE_HOURS)
     return [name for name in wanted if name not in facts.schedules]
 
 
@@ -343,16 +357,21 @@ def _ends(armed: ArmedSchedule, ends: datetime) -> bool:
 
 def _unreadable(facts: AccountFacts, record: Unreadable) -> Finding:
     """If the record can be rebuilt, its resources are found by their tags when the lease ends."""
+    why, repair, resources = record.why, Repair.REPORT, tuple[Resource, ...]()
     if record.newer:
-        why, repair = f"{record.why}. Until then nothing ends its lease", Repair.REPORT
+        why += ". Until then nothing ends its lease"
     elif not record.can_be_rebuilt:
-        why = f"{record.why}; without its generation and status it cannot be rebuilt"
-        repair = Repair.REPORT
+        why += "; without its generation and status it cannot be rebuilt"
     else:
-        why, repair = record.why, Repair.ADOPT
-    resources = _owned(facts, record.environment) if repair is Repair.ADOPT else ()
-    kind = FindingKind.UNREADABLE
-    return Finding(kind, record.environment, repair, why, record=record, resources=resources)
+        repair, resources = Repair.ADOPT, _owned(facts, record.environment)
+    return Finding(
+        FindingKind.UNREADABLE,
+        record.environment,
+        repair,
+        why,
+        record=record,
+        resources=resources,
+    )
 
 
 # --- intents -------------------------------------------------------------------------------------
@@ -433,14 +452,16 @@ def _owned(facts: AccountFacts, environment: str) -> tuple[Resource, ...]:
 def _not_ours(facts: AccountFacts) -> Iterator[Finding]:
     """D18: what has a name like ours, but not our tags, or none that can be read."""
     for resource in facts.resources:
-        kind = FindingKind.LOOK_ALIKE
-        why = f"a {resource.kind} without the tags of this stack and environment"
         if resource.refused:
             kind = FindingKind.NOT_CHECKED
             why = f"the tags of a {resource.kind} cannot be read: {resource.refused}"
-        if resource.refused or not resource.owned:
-            about = resource.environment
-            yield Finding(kind, about, Repair.REPORT, why, resource.name, resources=(resource,))
+        elif not resource.owned:
+            kind = FindingKind.LOOK_ALIKE
+            why = f"a {resource.kind} without the tags of this stack and environment"
+        else:
+            continue
+        about = resource.environment
+        yield Finding(kind, about, Repair.REPORT, why, resource.name, resources=(resource,))
 
 
 def may_hide_a_leak(finding: Finding) -> bool:
@@ -461,7 +482,3 @@ def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable 
         return max(soonest, times.moment(before.expires_at))
     except ValueError:
         return soonest
-
-
-NEEDS_HOLDER = (*HELD, Status.FAILED)
-"""Statuses in which the execution's outcome matters."""

@@ -7,20 +7,18 @@ its other resources are read last.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bivouac import times
-from bivouac.aws import cloudmap, ecs, log_groups, scheduler_answers
+from bivouac.aws import cloudmap, ecs, log_groups
 from bivouac.aws.client_types import (
     CloudWatchLogsClient,
     ECSClient,
     ServiceDiscoveryClient,
 )
-from bivouac.aws.scheduler import Schedules
+from bivouac.aws.ecs_answers import id_of
 from bivouac.environment import naming
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.errors import (
@@ -37,37 +35,36 @@ from bivouac.sweep.budget import (
     Pace,
     Share,
 )
-from bivouac.sweep.findings import ArmedSchedule, Resource
+from bivouac.sweep.findings import Resource
 
 Tags = Mapping[str, str]
-
-
-def _with_tags(listed: Resource, read: Callable[[str], Tags]) -> tuple[Resource, Tags | None]:
-    """The resource and its tags; None if it has gone since, or AWS refuses to show them: one
-    refusal, such as by a policy of the organisation, must not end the sweep."""
-    try:
-        return listed, read(listed.arn)
-    except NotYetConsistentError:
-        return listed, None
-    except (AccessDeniedError, RefusedByAwsError) as error:
-        gone = ecs.is_missing_task_definition(error)
-        return replace(listed, refused="" if gone else str(error)), None
-
-
-ReadTags = Callable[[], Iterator[Resource]]
-"""Reads the tags of a resource."""
+Judge = Callable[[Resource, Tags], Resource | None]
+"""What a resource is by its tags; None: another stack's, or nobody's with a name like ours."""
 InTurn = Callable[[Iterable[str]], list[str]]
 """Names in the order of this sweep."""
 
 
 @dataclass(frozen=True)
 class _Doubtful:
-    """A resource whose tags are still to be read."""
+    """Resources whose tags are still to be read."""
 
     environment: str
-    """According to its name."""
+    """According to their name."""
     seconds: float
-    read: ReadTags
+    read: Callable[[], Iterable[Resource | None]]
+    """None for each that has gone since, or is none of ours."""
+
+
+def _judged(listed: Resource, read: Callable[[str], Tags], judge: Judge) -> Resource | None:
+    """None also if it has gone since. One refusal to show tags, such as by a policy of the
+    organisation, must not end the sweep."""
+    try:
+        return judge(listed, read(listed.arn))
+    except NotYetConsistentError:
+        return None
+    except (AccessDeniedError, RefusedByAwsError) as error:
+        gone = ecs.is_missing_task_definition(error)
+        return None if gone else replace(listed, refused=str(error))
 
 
 @dataclass(frozen=True)
@@ -127,20 +124,9 @@ class Inventory:
                 found += _read(each.read, time)
         return found
 
-    def _namespace(self, namespace: cloudmap.Namespace) -> Iterator[Resource]:
-        """Only its tags show who owns it."""
-        named = self._environment_of(namespace.name)
-        listed, tags = _with_tags(
-            Resource("namespace", namespace.name, namespace.arn, named or "", owned=False),
-            lambda arn: cloudmap.tags_of(self.cloud_map, arn),
-        )
-        tagged = (tags or {}).get(naming.ENVIRONMENT_TAG, "")
-        if tags is None:
-            yield from _refused(listed)
-        elif tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
-            yield replace(listed, environment=tagged, owned=True)
-        elif named is not None and not _of_another(tags, self.stack):
-            yield listed
+    def _namespace(self, namespace: cloudmap.Namespace) -> list[Resource | None]:
+        listed = self._listed("namespace", namespace.name, namespace.arn, namespace.name)
+        return [_judged(listed, partial(cloudmap.tags_of, self.cloud_map), self._by_tags)]
 
     def _clusters(self, living: Set[str]) -> Iterator[Resource]:
         names = [
@@ -151,7 +137,8 @@ class Inventory:
         for cluster in ecs.describe_clusters(self.ecs, names):
             name = cluster["clusterName"]
             listed = self._listed("cluster", name, cluster["clusterArn"], name)
-            yield from self._of_name(listed, from_ecs_tags(cluster.get("tags")))
+            if found := self._by_name(listed, from_ecs_tags(cluster.get("tags"))):
+                yield found
 
     def _families(self, living: Set[str]) -> Iterator[_Doubtful]:
         for family in ecs.families(self.ecs, f"{self.stack}-", "ACTIVE"):
@@ -159,41 +146,51 @@ class Inventory:
             if named not in living:
                 yield _Doubtful(named, 2 * TASK_DEFINITION, partial(self._revisions, family))
 
-    def _revisions(self, family: str) -> Iterator[Resource]:
+    def _revisions(self, family: str) -> Iterator[Resource | None]:
         """The ACTIVE ones: the others are unused and cost nothing."""
         self._task_definitions.wait()
         for arn in ecs.revisions(self.ecs, family, "ACTIVE"):
             self._task_definitions.wait()
-            name = arn.rpartition("/")[2]
-            listed = self._listed("task definition", name, arn, family.partition("--")[0])
-            read = _with_tags(listed, lambda arn: ecs.describe_task_definition(self.ecs, arn)[1])
-            yield from self._of_name(*read)
+            listed = self._listed("task definition", id_of(arn), arn, family.partition("--")[0])
+            yield _judged(
+                listed, lambda arn: ecs.describe_task_definition(self.ecs, arn)[1], self._by_name
+            )
 
     def _groups(self, living: Set[str]) -> Iterator[_Doubtful]:
         for group in log_groups.find(self.logs, f"/{self.stack}-", self._log_groups.wait).values():
-            named = self._environment_of(group.name[1:].partition("/")[0]) or ""
-            if named not in living:
-                yield _Doubtful(named, LOG_GROUP_TAGS, partial(self._log_group, group))
+            part = group.name[1:].partition("/")[0]
+            listed = self._listed("log group", group.name, group.arn, part)
+            if listed.environment not in living:
+                read = partial(self._log_group, listed)
+                yield _Doubtful(listed.environment, LOG_GROUP_TAGS, read)
 
-    def _log_group(self, group: log_groups.LogGroup) -> Iterator[Resource]:
+    def _log_group(self, listed: Resource) -> list[Resource | None]:
         self._log_group_tags.wait()
-        part = group.name[1:].partition("/")[0]
-        listed = self._listed("log group", group.name, group.arn, part)
-        yield from self._of_name(
-            *_with_tags(listed, lambda arn: log_groups.tags_of(self.logs, arn))
-        )
+        return [_judged(listed, partial(log_groups.tags_of, self.logs), self._by_name)]
 
     def _listed(self, kind: str, name: str, arn: str, part: str) -> Resource:
         """`part` is the part of its name that names the environment."""
         return Resource(kind, name, arn, self._environment_of(part) or "", owned=False)
 
-    def _of_name(self, listed: Resource, tags: Tags | None) -> Iterator[Resource]:
+    def _by_name(self, listed: Resource, tags: Tags) -> Resource | None:
+        """Its name and its tags must say the same."""
+        if self._is_anothers(tags):
+            return None
         named = listed.environment
-        if tags is None:
-            yield from _refused(listed)
-        elif not _of_another(tags, self.stack):
-            owned = bool(named) and naming.is_owned(tags, self.stack, named)
-            yield replace(listed, owned=owned)
+        return replace(listed, owned=bool(named) and naming.is_owned(tags, self.stack, named))
+
+    def _by_tags(self, namespace: Resource, tags: Tags) -> Resource | None:
+        """A request may choose any name for its namespace."""
+        tagged = tags.get(naming.ENVIRONMENT_TAG, "")
+        if tags.get(naming.STACK_TAG) == self.stack and naming.is_environment_name(tagged):
+            return replace(namespace, environment=tagged, owned=True)
+        like_ours = self._environment_of(namespace.name) is not None
+        return namespace if like_ours and not self._is_anothers(tags) else None
+
+    def _is_anothers(self, tags: Tags) -> bool:
+        """Whether it belongs to another stack, whose prefix may begin with this stack's: its own
+        sweep handles it."""
+        return tags.get(naming.STACK_TAG, self.stack) != self.stack
 
     def _environment_of(self, name: str) -> str | None:
         """None if the name is not like ours; empty if no environment can have such a name."""
@@ -202,10 +199,10 @@ class Inventory:
         return naming.environment_of_cluster(self.stack, name) or ""
 
 
-def _read(read: ReadTags, time: Share) -> list[Resource]:
+def _read(read: Callable[[], Iterable[Resource | None]], time: Share) -> list[Resource]:
     """Nothing if AWS throttles the call, as if there had been no time."""
     try:
-        return list(read())
+        return [each for each in read() if each]
     except ThrottledError:
         time.refused += 1
         return []
@@ -220,29 +217,3 @@ def _by_turns(doubtful: Sequence[_Doubtful], in_turn: InTurn) -> Iterator[_Doubt
     for rank in range(max(map(len, of.values()), default=0)):
         for environment in order:
             yield from of[environment][rank : rank + 1]
-
-
-def _refused(listed: Resource) -> Iterator[Resource]:
-    """Nothing if the resource has gone since."""
-    if listed.refused:
-        yield listed
-
-
-def _of_another(tags: Tags, stack: str) -> bool:
-    """Whether it belongs to another stack, whose prefix begins with this stack's prefix: its own
-    sweep handles it."""
-    return tags.get(naming.STACK_TAG, stack) != stack
-
-
-def armed_expiry(schedules: Schedules, group: str, environment: str) -> ArmedSchedule | None:
-    """The schedule that ends the environment's lease; None if there is none."""
-    found = schedules.described(group, naming.schedule(environment, "expiry"))
-    if found is None:
-        return None
-    once = scheduler_answers.once_at(found)
-    content = json.loads(found["Target"].get("Input") or "{}")
-    return ArmedSchedule(
-        times.moment(f"{once}Z") if once else None,
-        content.get("expiresAt", ""),
-        scheduler_answers.is_enabled(found),
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from bivouac import times
 from bivouac.aws import ecs, executions
@@ -13,7 +12,8 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.deletion import remaining
 from bivouac.environment import naming
 from bivouac.environment.event import Subject
-from bivouac.environment.record import HELD, Record, Status, Unreadable
+from bivouac.environment.record import HELD, Record, Status
+from bivouac.environment.schedules import ScheduleKind, name_of
 from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.errors import BivouacError, NotYetConsistentError, SupersededError, ThrottledError
 from bivouac.json_types import Json
@@ -25,7 +25,20 @@ from bivouac.recheck.recheck import Judgement
 from bivouac.recheck.still_ready import RecheckResult
 from bivouac.settings import SweepSettings
 from bivouac.sweep import adoption
-from bivouac.sweep.budget import A_CALL, A_REPAIR, SERVICES, SERVICES_AT_ONCE, Budget, Pace, Share
+from bivouac.sweep.budget import (
+    A_CALL,
+    A_REPAIR,
+    BROKEN,
+    LIVING,
+    PROOFS,
+    REPAIRS,
+    SERVICES,
+    SERVICES_AT_ONCE,
+    TAGS,
+    Budget,
+    Pace,
+    Share,
+)
 from bivouac.sweep.findings import (
     GRACE,
     NEEDS_HOLDER,
@@ -37,8 +50,8 @@ from bivouac.sweep.findings import (
     in_turn,
     is_overdue,
 )
-from bivouac.sweep.follow_up import Ended, Machine
-from bivouac.sweep.inventory import Inventory, armed_expiry
+from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start
+from bivouac.sweep.inventory import Inventory
 from bivouac.sweep.start_follow_up import FollowUp
 
 HOLDING = (Machine.CREATE, Machine.SLEEP, Machine.DELETE)
@@ -69,31 +82,25 @@ class Sweep:
         resources, so a resource without a record afterwards never had one, or has lost it."""
         before = frozenset(self.follow_up.records.names())
         listing = self.inventory.listed(before)
-        groups = self.schedules.settings
-        scheduled = {
-            name: naming.environment_of_schedule(name)
-            for group in (groups.expiry_group, groups.office_hours_group)
-            for name in self.schedules.names(group)
-        }
+        names = self.schedules.names()
+        scheduled = {name: naming.environment_of_schedule(name) for name in names}
         # Resources are grouped by name here; a namespace's tags are read later
         records = self.follow_up.records.read_all(
             {*before, *scheduled.values(), *listing.environments} - {""}
         )
-        turns = partial(in_turn, now=self.now)
-        holders, expiries, unseen = self._living(records, scheduled.keys(), turns)
+        readable = {n: each for n, each in records.items() if isinstance(each, Record)}
+        holders, expiries, unseen = self._living(readable, scheduled.keys())
         resources = self.inventory.resources(
             listing,
-            {each.namespace_arn for each in records.values() if isinstance(each, Record)},
-            tags := self.budget.tags(),
-            turns,
+            {each.namespace_arn for each in readable.values()},
+            tags := self.budget.share(TAGS),
+            self._in_turn,
         )
-        unanswered = self._unanswered(broken := self.budget.broken())
+        unanswered = self._unanswered(broken := self.budget.share(BROKEN))
         named = {*(e.environment for e in resources), *(e.environment or "" for e in unanswered)}
         more = named - records.keys() - {""}
         return AccountFacts(
             now=self.now,
-            stack=self.stack,
-            orphans_live=self.settings.orphans_live,
             records=records | self.follow_up.records.read_all(sorted(more)),
             listed_before=before,
             holders=holders,
@@ -101,12 +108,11 @@ class Sweep:
             closed=self.follow_up.records.closings(
                 {
                     name: (named["repository"], named["number"])
-                    for name, record in records.items()
-                    if isinstance(record, Record)
-                    and (named := record.blueprint["triggers"].get("pullRequest"))
+                    for name, record in readable.items()
+                    if (named := record.blueprint["triggers"].get("pullRequest"))
                 }
             ),
-            doubts=self._doubtful(records, turns, proofs := self.budget.proofs()),
+            doubts=self._doubtful(readable, proofs := self.budget.share(PROOFS)),
             unanswered=tuple(unanswered),
             schedules=scheduled,
             resources=tuple(resources),
@@ -114,32 +120,31 @@ class Sweep:
             not_looked_at=len(unseen) + tags.refused + proofs.refused + broken.refused,
         )
 
+    def _in_turn(self, names: Iterable[str]) -> list[str]:
+        return in_turn(names, self.now)
+
     def _living(
-        self,
-        records: Mapping[str, Record | Unreadable | None],
-        scheduled: Set[str],
-        turns: Callable[[Iterable[str]], list[str]],
+        self, records: Mapping[str, Record], scheduled: Set[str]
     ) -> tuple[dict[str, Ended], dict[str, ArmedSchedule], list[str]]:
         """What can only be read one by one: executions that may have ended, and schedules; and the
         environments for which there was no time."""
         living = {
             name: record
             for name, record in records.items()
-            if isinstance(record, Record)
-            and record.status is not Status.DELETED
-            and not is_overdue(record, self.now)
+            if record.status is not Status.DELETED and not is_overdue(record, self.now)
         }
         running = self._running(living.values())
         holders: dict[str, Ended] = {}
         expiries: dict[str, ArmedSchedule] = {}
         unseen = []
-        time = self.budget.living()
-        for name in turns(living):
+        time = self.budget.share(LIVING)
+        for name in self._in_turn(living):
             record = living[name]
             if record.execution in running and record.status in HELD:
                 holders[name] = RUNNING
                 continue
-            calls = (naming.schedule(name, "expiry") in scheduled) + (record.status in NEEDS_HOLDER)
+            is_armed = name_of(ScheduleKind.EXPIRY, name) in scheduled
+            calls = is_armed + (record.status in NEEDS_HOLDER)
             if not calls:
                 continue
             if not time.takes(calls * A_CALL):
@@ -149,10 +154,8 @@ class Sweep:
                 if record.status in NEEDS_HOLDER:
                     unknown = Ended(record.execution, "")
                     holders[name] = self.follow_up.described(record.execution) or unknown
-                if naming.schedule(name, "expiry") in scheduled:
-                    group = self.schedules.settings.expiry_group
-                    if schedule := armed_expiry(self.schedules, group, name):
-                        expiries[name] = schedule
+                if is_armed and (schedule := self.schedules.expiry(name)):
+                    expiries[name] = ArmedSchedule.of(schedule)
             except ThrottledError:
                 unseen.append(name)
         return holders, expiries, unseen
@@ -182,22 +185,13 @@ class Sweep:
                 logger.warning("not checked", machine=machine, reason=str(error))
         return found
 
-    def _doubtful(
-        self,
-        records: Mapping[str, Record | Unreadable | None],
-        turns: Callable[[Iterable[str]], list[str]],
-        time: Share,
-    ) -> dict[str, tuple[Doubt, ...]]:
+    def _doubtful(self, records: Mapping[str, Record], time: Share) -> dict[str, tuple[Doubt, ...]]:
         """READY environments that may no longer be healthy. The next sweep checks those that cannot
         be read now, or for which there is no time."""
-        ready = {
-            name: record
-            for name, record in records.items()
-            if isinstance(record, Record) and record.status is Status.READY
-        }
+        ready = {n: record for n, record in records.items() if record.status is Status.READY}
         found: dict[str, tuple[Doubt, ...]] = {}
         pace = Pace(SERVICES, SERVICES_AT_ONCE)
-        for name in turns(ready):
+        for name in self._in_turn(ready):
             services = [entry.service_name for entry in doubts.proven(ready[name])]
             if services and time.takes(ecs.calls_for(services) * SERVICES):
                 pace.wait()
@@ -218,7 +212,7 @@ class Sweep:
         failed, and the number of those left for the next sweep."""
         swept: list[Json] = []
         failed: list[str] = []
-        time = self.budget.repairs()
+        time = self.budget.share(REPAIRS)
         for finding in listed:
             outcome = "NEXT_TIME"
             try:
@@ -250,22 +244,22 @@ class Sweep:
         return True
 
     def _act(self, finding: Finding) -> bool:
-        match finding.action:
-            case Repair.DELETE | Repair.FOLLOW_UP | Repair.PUBLISH:
-                if finding.due and isinstance(finding.record, Record):
-                    return self.follow_up(finding.due, finding.record, self.now).done
-            case Repair.RETRY:
-                if finding.due and finding.due.start:
-                    return self.follow_up.start(finding.due.start).anew
-            case Repair.RECHECK:
-                if isinstance(finding.record, Record):
-                    return self._degraded(finding.record, finding.heals)
-            case Repair.ARM:
-                if isinstance(finding.record, Record):
-                    self._arm(finding.record)
-            case Repair.REMOVE:
+        match finding.action, finding.record, finding.due:
+            case (
+                Repair.DELETE | Repair.FOLLOW_UP | Repair.PUBLISH,
+                Record() as record,
+                Aftermath() as due,
+            ):
+                return self.follow_up(due, record, self.now).done
+            case Repair.RETRY, _, Aftermath(start=Start() as start):
+                return self.follow_up.start(start).anew
+            case Repair.RECHECK, Record() as record, _:
+                return self._degraded(record, finding.heals)
+            case Repair.ARM, Record() as record, _:
+                self._arm(record)
+            case Repair.REMOVE, _, _:
                 self.schedules.disarm(finding.environment)
-            case Repair.ADOPT:
+            case Repair.ADOPT, _, _:
                 self._adopt(finding)
         return True
 
