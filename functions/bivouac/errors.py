@@ -22,8 +22,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 class BivouacError(Exception):
     """A step cannot go on. The message says what is wrong, where, and what to do."""
 
-    def __init__(self, message: str = "", limit: int = TEXT_LIMIT) -> None:
-        super().__init__(message if len(message) <= limit else f"{message[:limit]}...")
+    def __init__(self, message: str = "", entries: Sequence[str] = ()) -> None:
+        """`entries`: each becomes a line of its own, as many as a cause can hold."""
+        short = message if len(message) <= TEXT_LIMIT else f"{message[:TEXT_LIMIT]}..."
+        super().__init__("\n".join((short, *_bounded(entries))))
 
 
 class InvalidRequestError(BivouacError):
@@ -32,9 +34,8 @@ class InvalidRequestError(BivouacError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        listed = "\n".join(_bounded(self.problems))
-        message = f"{count} problem{'s' if count != 1 else ''} in the request:\n{listed}"
-        super().__init__(message, limit=len(message))
+        several = "s" if count != 1 else ""
+        super().__init__(f"{count} problem{several} in the request:", self.problems)
 
 
 def _bounded(texts: Sequence[str]) -> Iterator[str]:
@@ -90,9 +91,7 @@ class DeletionIncompleteError(BivouacError):
     Not retried by the machine: the execution fails with it."""
 
     def __init__(self, environment: str, left: Sequence[str]) -> None:
-        listed = "\n".join(_bounded(left))
-        message = f"{len(left)} resource(s) of {environment} are left:\n{listed}"
-        super().__init__(message, limit=len(message))
+        super().__init__(f"{len(left)} resource(s) of {environment} are left:", left)
 
 
 class SweepIncompleteError(BivouacError):
@@ -101,9 +100,7 @@ class SweepIncompleteError(BivouacError):
     Lambda retries; then the event is among the undelivered ones."""
 
     def __init__(self, failed: Sequence[str]) -> None:
-        listed = "\n".join(_bounded(failed))
-        message = f"{len(failed)} finding(s) could not be repaired:\n{listed}"
-        super().__init__(message, limit=len(message))
+        super().__init__(f"{len(failed)} finding(s) could not be repaired:", failed)
 
 
 class NamespaceFailedError(BivouacError):

@@ -41,9 +41,9 @@ _MACHINES = {
 }
 
 
-def machine_arn(machine: str, variables: Mapping[str, str] = os.environ) -> str:
+def machine_arn(machine: str) -> str:
     """The ARN of a state machine; a function knows those that it may start or describe."""
-    return _read(variables, _MACHINES[machine])
+    return _read(os.environ, _MACHINES[machine])
 
 
 def machine_arns() -> dict[str, str]:
@@ -51,14 +51,14 @@ def machine_arns() -> dict[str, str]:
     return {machine: machine_arn(machine) for machine in _MACHINES}
 
 
-def waits_table(variables: Mapping[str, str] = os.environ) -> str:
+def waits_table() -> str:
     """The table of the task tokens of waiting executions."""
-    return _read(variables, "WAITS_TABLE_NAME")
+    return _read(os.environ, "WAITS_TABLE_NAME")
 
 
-def event_bus(variables: Mapping[str, str] = os.environ) -> str:
+def event_bus() -> str:
     """The bus on which the stack publishes its events."""
-    return _read(variables, "EVENT_BUS_NAME")
+    return _read(os.environ, "EVENT_BUS_NAME")
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -131,9 +131,12 @@ def test_an_endpoint_url_is_used_only_if_set() -> None:
         AnswerSettings.from_env({})
 
 
-def test_a_single_setting_is_read_by_its_name() -> None:
-    assert settings.waits_table(VARIABLES) == "waits"
-    assert settings.event_bus(VARIABLES) == "bivouac"
-    assert settings.machine_arn("delete_environment", VARIABLES) == "arn:machine"
+def test_a_single_setting_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    assert settings.waits_table() == "waits"
+    assert settings.event_bus() == "bivouac"
+    assert settings.machine_arn("delete_environment") == "arn:machine"
+    monkeypatch.delenv("CREATE_STATE_MACHINE_ARN", raising=False)
     with pytest.raises(MissingSettingError, match="CREATE_STATE_MACHINE_ARN"):
-        settings.machine_arn("create_environment", VARIABLES)
+        settings.machine_arn("create_environment")

@@ -150,7 +150,12 @@ def list_instances(client: ServiceDiscoveryClient, service_id: str) -> list[dict
 def delete_service(client: ServiceDiscoveryClient, service_id: str, name: str) -> Removal:
     """Deregisters its instances first; it is in use until they are gone."""
     for instance in list_instances(client, service_id):
-        _deregister(client, service_id, instance["Id"], name)
+        # One that is gone or being removed is no error
+        with (
+            translated(f"Cloud Map service {name}"),
+            suppress(client.exceptions.InstanceNotFound, client.exceptions.DuplicateRequest),
+        ):
+            client.deregister_instance(ServiceId=service_id, InstanceId=instance["Id"])
     with translated(f"Cloud Map service {name}"):
         try:
             client.delete_service(Id=service_id)
@@ -159,14 +164,3 @@ def delete_service(client: ServiceDiscoveryClient, service_id: str, name: str) -
         except client.exceptions.ResourceInUse:
             return Removal.IN_USE
     return Removal.ACCEPTED
-
-
-def _deregister(
-    client: ServiceDiscoveryClient, service_id: str, instance_id: str, name: str
-) -> None:
-    """An instance that is gone or being removed is no error."""
-    with (
-        translated(f"Cloud Map service {name}"),
-        suppress(client.exceptions.InstanceNotFound, client.exceptions.DuplicateRequest),
-    ):
-        client.deregister_instance(ServiceId=service_id, InstanceId=instance_id)

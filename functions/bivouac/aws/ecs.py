@@ -15,7 +15,7 @@ from bivouac.aws import ecs_answers
 from bivouac.aws.client_types import ECSClient
 from bivouac.aws.errors import message_of, translated
 from bivouac.aws.listing import batches, list_all
-from bivouac.environment.blueprint import EcsTag
+from bivouac.environment.blueprint import EcsTag, from_ecs_tags
 from bivouac.errors import BivouacError
 from bivouac.json_types import Json
 
@@ -228,8 +228,7 @@ def describe_task_definition(client: ECSClient, name: str) -> tuple[Json, dict[s
     """A definition and its tags. Raises RefusedByAwsError if there is none (T13)."""
     with translated(f"task definition {name}"):
         answer = client.describe_task_definition(taskDefinition=name, include=["TAGS"])
-    tags = {tag["key"]: tag["value"] for tag in answer.get("tags", [])}
-    return dict(answer["taskDefinition"]), tags
+    return dict(answer["taskDefinition"]), from_ecs_tags(answer.get("tags"))
 
 
 def tagged_revisions(

@@ -114,7 +114,7 @@ class Records:
             ExpressionAttributeValues={":listed": {"S": LISTED}},
         )
 
-    def page(self, limit: int, after: str | None = None) -> tuple[list[Summary], str | None]:
+    def page(self, limit: int, after: str | None) -> tuple[list[Summary], str | None]:
         """Up to `limit` environments that are not deleted, after the one named `after`; and the
         last one's name, if more follow. One Query; the index lags slightly behind the table."""
         begin: Any = {}
@@ -166,21 +166,13 @@ class Records:
             errors.NotYetConsistentError(f"{name}: stored twice at the same time"),
         )
 
-    def closed(self, repository: str, number: int) -> Intent | None:
-        """When a pull request was last closed, if that is still stored."""
-        return self._closed(_pull_request(repository, number))
-
-    def deleted(self, environment: str) -> Intent | None:
-        """When an environment without a record was last deleted, if that is still stored."""
-        return self._closed(_deletion(environment))
-
     def ended_before(self, blueprint: Blueprint, record: Record | None) -> Intent | None:
         """When an environment was deleted, or its pull request closed, if that arrived before its
-        create."""
+        create and is still stored."""
         named = blueprint.triggers.get("pullRequest")
         found = (
-            self.closed(named["repository"], named["number"]) if named else None,
-            self.deleted(blueprint.environment) if record is None else None,
+            self._closed(_pull_request(named["repository"], named["number"])) if named else None,
+            self._closed(_deletion(blueprint.environment)) if record is None else None,
         )
         return max((each for each in found if each), default=None)
 

@@ -66,7 +66,7 @@ class WaitsTable:
         poller: str,
         at: float,
         late: float,
-        awaited: str | None = None,
+        awaited: str | None,
     ) -> Json | None:
         """Say who polls next and when. With `awaited`, a poll has ended that found this.
 
@@ -76,11 +76,11 @@ class WaitsTable:
             "attribute_not_exists(poller) OR poller = :poller"
             " OR nextLookAt > :nextLookAt OR nextLookAt < :late"
         )
-        changed: Json = {"poller": poller, "nextLookAt": at}
-        if awaited is None:
-            return self._change(environment, token, changed, (), free, {"late": late})
-        changed["awaited"] = awaited
-        return self._change(environment, token, changed, _POLLS, free, {"late": late})
+        found = {} if awaited is None else {"awaited": awaited}
+        changed = {"poller": poller, "nextLookAt": at} | found
+        return self._change(
+            environment, token, changed, _POLLS if found else (), free, {"late": late}
+        )
 
     def end_poll(self, environment: str, token: str, awaited: str, is_next: bool) -> Json | None:
         """A poll has ended that found this. `is_next`: some poller makes a next one."""

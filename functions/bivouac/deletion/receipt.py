@@ -160,25 +160,24 @@ def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> lis
 
     An item that is absent from the newer ones is gone: DELETED, if it was in progress. `unseen`:
     why the newer ones are incomplete; absence then proves nothing."""
-    result = {(item.kind, item.name): item for item in before}
-    seen = {(item.kind, item.name) for item in now}
+    result = {_key(item): item for item in before}
+    seen = {_key(item) for item in now}
     for key, item in result.items():
         if key not in seen:
             result[key] = _absent(item, unseen)
     for item in now:
-        key = (item.kind, item.name)
-        earlier = result.get(key)
-        if item.outcome is Outcome.ALREADY_GONE and earlier is not None:
-            if earlier.outcome is Outcome.IN_PROGRESS:
-                result[key] = replace(item, outcome=Outcome.DELETED, reason="")
-            elif earlier.outcome is Outcome.FAILED:
-                result[key] = item
-            continue
-        result[key] = item
+        known = result.get(_key(item))
+        went = known is not None and item.outcome is Outcome.ALREADY_GONE
+        result[_key(item)] = _absent(known) if went and known else item
     return list(result.values())
 
 
-def _absent(item: Item, unseen: str) -> Item:
+def _key(item: Item) -> tuple[str, str]:
+    return item.kind, item.name
+
+
+def _absent(item: Item, unseen: str = "") -> Item:
+    """`unseen`: why it may only not have been seen."""
     match item.outcome:
         case Outcome.IN_PROGRESS if unseen:
             reason = f"its deletion had begun, but could not be checked: {unseen}"
@@ -213,21 +212,12 @@ def concluded(said: Sequence[Item], last_poll: Sequence[Item]) -> list[Item]:
     return [*result.values(), *(item for key, item in found.items() if key not in result)]
 
 
-def _key(item: Item) -> tuple[str, str]:
-    return item.kind, item.name
-
-
 def _ended(said: Item, found: Item | None, clean: bool) -> Item:
+    failed = said.outcome is Outcome.FAILED
     if found is not None and found.outcome is Outcome.FAILED:
-        if said.outcome is Outcome.FAILED:
-            return said
         reason = ": ".join(part for part in (found.reason, said.reason) if part)
-        return replace(said, outcome=Outcome.FAILED, reason=reason)
-    if said.outcome is Outcome.IN_PROGRESS:
-        return replace(said, outcome=Outcome.DELETED, reason="")
-    if said.outcome is Outcome.FAILED and clean:
-        return replace(said, outcome=Outcome.ALREADY_GONE, reason="")
-    return said
+        return said if failed else replace(said, outcome=Outcome.FAILED, reason=reason)
+    return said if failed and not clean else _absent(said)
 
 
 def failures(items: Iterable[Item]) -> list[Item]:
