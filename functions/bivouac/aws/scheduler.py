@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,16 +15,14 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.schedules import (
     LEASE_EXPIRED,
     OFFICE_HOURS,
-    Entry,
     ScheduleKind,
     expiry,
+    group_and_role,
     name_of,
     timetable,
 )
+from bivouac.json_types import Json
 from bivouac.settings import ScheduleSettings
-
-MOST_RETRIES = 185
-"""EventBridge Scheduler's own limit (W03)."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Schedules:
             )
         ]
 
-    def expiry(self, environment: str) -> dict[str, Any] | None:
+    def armed_expiry(self, environment: str) -> dict[str, Any] | None:
         """As Scheduler describes it; None if there is none."""
         name = name_of(ScheduleKind.EXPIRY, environment)
         with (
@@ -63,9 +60,9 @@ class Schedules:
         The expiry first: whatever interrupts the others, it has an end. Repeating it changes
         nothing."""
         wanted = timetable(blueprint, ends, now, self.settings)
-        for entry in wanted:
-            self._put(entry)
-        self._remove(blueprint.environment, set(ScheduleKind) - {entry.kind for entry in wanted})
+        for arguments in wanted.values():
+            self._put(arguments)
+        self._remove(blueprint.environment, set(ScheduleKind) - wanted.keys())
 
     def arm_expiry(
         self, environment: str, ends: datetime, now: datetime, reason: str = LEASE_EXPIRED
@@ -85,40 +82,16 @@ class Schedules:
             kind: self._delete(kind, environment) for kind in ScheduleKind if kind in set(kinds)
         }
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, arguments: Json) -> None:
         """UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).
 
         The ClientToken is botocore's, another one for each call: one of ours would answer for a
         schedule that was removed since."""
-        arguments = self._arguments(entry)
         with translated(f"schedule {arguments['Name']}"):
             try:
                 self.client.create_schedule(**arguments)
             except self.client.exceptions.ConflictException:
                 self.client.update_schedule(**arguments)
-
-    def _arguments(self, entry: Entry) -> dict[str, Any]:
-        group, role = self._group_and_role(entry.kind)
-        return {
-            "Name": name_of(entry.kind, entry.environment),
-            "GroupName": group,
-            "ScheduleExpression": entry.expression,
-            "ScheduleExpressionTimezone": entry.timezone,
-            "FlexibleTimeWindow": {"Mode": "OFF"},
-            "ActionAfterCompletion": "DELETE" if entry.once else "NONE",
-            "State": "ENABLED",
-            "Description": f"The {entry.kind} of the Bivouac environment {entry.environment}",
-            "Target": {
-                "Arn": entry.target_arn,
-                "RoleArn": role,
-                "Input": json.dumps(entry.content),
-                "DeadLetterConfig": {"Arn": self.settings.dead_letters_arn},
-                "RetryPolicy": {
-                    "MaximumEventAgeInSeconds": entry.longest_age,
-                    "MaximumRetryAttempts": MOST_RETRIES,
-                },
-            },
-        }
 
     def _delete(self, kind: ScheduleKind, environment: str) -> bool:
         name = name_of(kind, environment)
@@ -126,11 +99,6 @@ class Schedules:
             translated(f"schedule {name}"),
             suppress(self.client.exceptions.ResourceNotFoundException),
         ):
-            self.client.delete_schedule(Name=name, GroupName=self._group_and_role(kind)[0])
+            self.client.delete_schedule(Name=name, GroupName=group_and_role(kind, self.settings)[0])
             return True
         return False
-
-    def _group_and_role(self, kind: ScheduleKind) -> tuple[str, str]:
-        if kind in OFFICE_HOURS:
-            return self.settings.office_hours_group, self.settings.office_hours_role_arn
-        return self.settings.expiry_group, self.settings.expiry_role_arn

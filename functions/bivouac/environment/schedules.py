@@ -1,4 +1,5 @@
-"""The schedules of an environment: when they fire, and what they start. Pure.
+"""The schedules of an environment, as CreateSchedule takes them: when they fire, and what they
+start. Pure.
 
 Only the receipt of a deletion ends an up or a down, and the expiry starts that deletion, so no
 environment has office hours without an end.
@@ -6,7 +7,7 @@ environment has office hours without an end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -29,6 +30,8 @@ OFFICE_HOURS_ARE_LATE_AFTER = 3_600
 """Seconds: a later up has missed its morning."""
 SHORTEST_AGE = 60
 """Seconds, Scheduler's own limit."""
+MOST_RETRIES = 185
+"""Scheduler's own limit (W03)."""
 SOONEST = timedelta(minutes=2)
 """Scheduler is precise to the minute, and accepts past times (recorded in February 2025:
 github.com/localstack/localstack, test_scheduler). Whether it fires for them is unknown, so even a
@@ -47,45 +50,27 @@ class ScheduleKind(StrEnum):
 
 OFFICE_HOURS = (ScheduleKind.UP, ScheduleKind.DOWN)
 
-_NAMES = {
-    ScheduleKind.UP: "up",
-    ScheduleKind.DOWN: "down",
-    ScheduleKind.WARNING: "warning",
-    ScheduleKind.EXPIRY: "expiry",
-}
-
 
 def name_of(kind: ScheduleKind, environment: str) -> str:
-    return naming.schedule(environment, _NAMES[kind])
+    return naming.schedule(environment, kind.removesuffix(" schedule"))
 
 
-@dataclass(frozen=True)
-class Entry:
-    """The desired state of one schedule."""
-
-    kind: ScheduleKind
-    environment: str
-    expression: str
-    timezone: str
-    once: bool
-    """It deletes itself after it has fired."""
-    target_arn: str
-    content: Json
-    """The target's input."""
-    longest_age: int
-    """Seconds after which a failed delivery is not retried."""
+def group_and_role(kind: ScheduleKind, settings: ScheduleSettings) -> tuple[str, str]:
+    """The schedule group, and the ARN of the role."""
+    if kind in OFFICE_HOURS:
+        return settings.office_hours_group, settings.office_hours_role_arn
+    return settings.expiry_group, settings.expiry_role_arn
 
 
 def timetable(
     blueprint: Blueprint, ends: datetime, now: datetime, settings: ScheduleSettings
-) -> list[Entry]:
+) -> dict[ScheduleKind, Json]:
     """All schedules that an environment needs, from now until the end of its lease."""
-    warning = _warning(blueprint, ends, now, settings)
-    return [
-        expiry(blueprint.environment, ends, now, settings),
-        *([warning] if warning else []),
-        *_office_hours(blueprint, settings),
-    ]
+    wanted = {ScheduleKind.EXPIRY: expiry(blueprint.environment, ends, now, settings)}
+    warn_at = ends - timedelta(seconds=blueprint.warn_before_seconds)
+    if warn_at >= now + SOONEST:
+        wanted[ScheduleKind.WARNING] = _warning(blueprint, warn_at, ends, settings)
+    return wanted | _office_hours(blueprint, settings)
 
 
 def expiry(
@@ -94,34 +79,27 @@ def expiry(
     now: datetime,
     settings: ScheduleSettings,
     reason: str = LEASE_EXPIRED,
-) -> Entry:
+) -> Json:
     """Deletes the environment; at once if its end is past."""
     at = max(ends, lease.expires_at(now + SOONEST, 0))
-    return Entry(
+    return _arguments(
         ScheduleKind.EXPIRY,
         environment,
         _at(at),
-        "UTC",
-        True,
         settings.delete_machine_arn,
         {"environment": environment, "reason": reason, "expiresAt": times.timestamp(at)},
         ALL_DAY,
+        settings,
     )
 
 
 def _warning(
-    blueprint: Blueprint, ends: datetime, now: datetime, settings: ScheduleSettings
-) -> Entry | None:
-    """None if it is too late for the warning."""
-    at = ends - timedelta(seconds=blueprint.warn_before_seconds)
-    if at < now + SOONEST:
-        return None
-    return Entry(
+    blueprint: Blueprint, at: datetime, ends: datetime, settings: ScheduleSettings
+) -> Json:
+    return _arguments(
         ScheduleKind.WARNING,
         blueprint.environment,
         _at(at),
-        "UTC",
-        True,
         settings.warn_function_arn,
         {
             "environment": blueprint.environment,
@@ -129,12 +107,13 @@ def _warning(
             "warningSeconds": blueprint.warn_before_seconds,
         },
         max(SHORTEST_AGE, min(ALL_DAY, blueprint.warn_before_seconds)),
+        settings,
     )
 
 
-def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entry]:
+def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> dict[ScheduleKind, Json]:
     if blueprint.schedule is None:
-        return []
+        return {}
     environment, schedule = blueprint.environment, blueprint.schedule
     down: Json = {"environment": environment, "reason": "office hours", "intent": _intent("down")}
     machine = settings.sleep_machine_arn
@@ -142,22 +121,57 @@ def _office_hours(blueprint: Blueprint, settings: ScheduleSettings) -> list[Entr
         down |= {"keepSchedule": True}
         machine = settings.delete_machine_arn
     up = {"environment": environment, "intent": _intent("up")}
-    return [
-        Entry(
+    return {
+        kind: _arguments(
             kind,
             environment,
             schedule[name],
-            schedule["timezone"],
-            False,
             target,
             content,
             OFFICE_HOURS_ARE_LATE_AFTER,
+            settings,
+            schedule["timezone"],
         )
         for kind, name, target, content in (
             (ScheduleKind.UP, "up", settings.wake_machine_arn, up),
             (ScheduleKind.DOWN, "down", machine, down),
         )
-    ]
+    }
+
+
+def _arguments(
+    kind: ScheduleKind,
+    environment: str,
+    expression: str,
+    target_arn: str,
+    content: Json,
+    longest_age: int,
+    settings: ScheduleSettings,
+    timezone: str = "UTC",
+) -> Json:
+    """`content`: the target's input. `longest_age`: seconds after which a failed delivery is not
+    retried."""
+    group, role = group_and_role(kind, settings)
+    return {
+        "Name": name_of(kind, environment),
+        "GroupName": group,
+        "ScheduleExpression": expression,
+        "ScheduleExpressionTimezone": timezone,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "NONE" if kind in OFFICE_HOURS else "DELETE",
+        "State": "ENABLED",
+        "Description": f"The {kind} of the Bivouac environment {environment}",
+        "Target": {
+            "Arn": target_arn,
+            "RoleArn": role,
+            "Input": json.dumps(content),
+            "DeadLetterConfig": {"Arn": settings.dead_letters_arn},
+            "RetryPolicy": {
+                "MaximumEventAgeInSeconds": longest_age,
+                "MaximumRetryAttempts": MOST_RETRIES,
+            },
+        },
+    }
 
 
 def _intent(verb: str) -> Json:

@@ -154,7 +154,7 @@ class Sweep:
                 if record.status in NEEDS_HOLDER:
                     unknown = Ended(record.execution, "")
                     holders[name] = self.follow_up.described(record.execution) or unknown
-                if is_armed and (schedule := self.schedules.expiry(name)):
+                if is_armed and (schedule := self.schedules.armed_expiry(name)):
                     expiries[name] = ArmedSchedule.of(schedule)
             except ThrottledError:
                 unseen.append(name)
