@@ -7,7 +7,7 @@ import json
 import shlex
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from bivouac.redaction.text import names_a_secret, redacted
@@ -102,6 +102,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def listed(values: Iterable[Any]) -> str:
     """What there is to choose from."""
     return ", ".join(map(str, values)) or "none"
+
+
+def none_named(what: str, name: Any, known: Iterable[Any]) -> str:
+    """For a reference to something that is not there, such as a container."""
+    return f"no {what} is named {name!r} ({what}s: {listed(known)})"
+
+
+def circular(cycle: Sequence[str], none: str = "none") -> str:
+    """For a cycle of dependencies. `none`: what could not be first."""
+    return f"dependsOn has a cycle, so {none} could be first: {' -> '.join((*cycle, cycle[0]))}"
 
 
 def repeated(values: Iterable[_Value | None]) -> dict[_Value, int]:

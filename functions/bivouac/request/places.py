@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 _LABEL = re.compile(r"^(services\[\d+\])( \([^)]*\))")
 _LABELS = re.compile(r" \([^)]*\)")
@@ -21,6 +22,12 @@ def around(path: str) -> Iterator[str]:
     for place, character in enumerate(path):
         if character in ".[":
             yield path[:place]
+
+
+def entries(holder: Mapping[str, Any], name: str, path: str) -> Iterator[tuple[str, Any]]:
+    """The entries of one of the holder's lists, each with its path; none if the list is missing."""
+    for index, entry in enumerate(holder.get(name, ())):
+        yield f"{path}.{name}[{index}]", entry
 
 
 def is_within(path: str, outer: str) -> bool:

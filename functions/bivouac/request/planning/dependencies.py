@@ -13,7 +13,7 @@ from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlu
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
 from bivouac.request.graph import cycles, in_order, without_cycles
-from bivouac.request.messages import listed, repeated
+from bivouac.request.messages import circular, listed, none_named, repeated
 from bivouac.request.models import Connection, DependsOn
 
 
@@ -102,12 +102,11 @@ def _dependency_problems(known: Mapping[str, Party]) -> Iterator[Problem]:
                 f"{party.path}.dependsOn", f"{name} is named {count} times; once is enough"
             )
     for cycle in cycles(_explicit(known)):
-        circle = " -> ".join((*cycle, cycle[0]))
-        yield Problem("services", f"dependsOn has a cycle, so none could be first: {circle}")
+        yield Problem("services", circular(cycle))
 
 
 def _unknown(name: str, known: Mapping[str, Party]) -> str:
-    return f"no service is named {name!r} (services: {listed(filter(None, known))})"
+    return none_named("service", name, filter(None, known))
 
 
 def _explicit(known: Mapping[str, Party]) -> dict[str, tuple[str, ...]]:

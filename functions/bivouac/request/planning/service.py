@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from bivouac.environment import naming
 from bivouac.environment.blueprint import Endpoint, ServiceBlueprint
 from bivouac.json_types import Json
 from bivouac.request.draft import Draft
@@ -14,7 +15,7 @@ from bivouac.request.fields.ecs_arguments import Checked
 from bivouac.request.findings import Problem
 from bivouac.request.models import EnvironmentRequest, Probe, Service
 from bivouac.request.planning.dependencies import Party
-from bivouac.request.planning.task_definition import name_proxy_log, plan_definition
+from bivouac.request.planning.task_definition import name_log, plan_definition
 from bivouac.request.reading import own_fields, short_form
 from bivouac.request.reading.merging import merged
 from bivouac.request.rules import (
@@ -78,14 +79,7 @@ def _planned(
             connected = bool(connect.get("enabled"))
             definition = plan_definition(draft, request, service, connected, path)
     where = f"{path}.serviceConnectConfiguration"
-    checked.add(
-        log_rules.problems(
-            connect.get("logConfiguration"),
-            draft.settings.region,
-            draft.plain_values,
-            f"{where}.logConfiguration",
-        )
-    )
+    checked.add(log_rules.problems(connect, draft.settings.region, draft.plain_values, where))
     checked.add(allowed.alias_problems(connect, namespace, where))
     if definition is not None:
         ports = definition.named_ports if definition.ports_known else None
@@ -99,7 +93,9 @@ def _planned(
     if definition is None:
         return replace(party, arguments=arguments)
     arguments["propagateTags"] = "SERVICE"
-    name_proxy_log(draft, request, service, connect, path)
+    if connect.get("enabled"):
+        group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
+        name_log(draft, connect, group, "service-connect-proxy", where)
     ours = not isinstance(service.task_definition, str)
     endpoints = _endpoints(draft, connect, definition.named_ports, service.probe, path)
     built = ServiceBlueprint(

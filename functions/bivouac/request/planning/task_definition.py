@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bivouac.aws.ecs_forms import arguments_of
 from bivouac.environment import naming
-from bivouac.environment.blueprint import Renamed
 from bivouac.json_types import Json
 from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
@@ -16,6 +15,7 @@ from bivouac.request.fields.ecs_arguments import Checked
 from bivouac.request.findings import Problem
 from bivouac.request.messages import said
 from bivouac.request.models import EnvironmentRequest, Service
+from bivouac.request.places import entries
 from bivouac.request.reading import short_form
 from bivouac.request.rules import (
     allowed,
@@ -83,11 +83,8 @@ def plan_definition(
     checked.add(_definition_problems(draft, checked.arguments, connected, here))
     draft.problems.extend(checked.problems)
     group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
-    for index, container in enumerate(checked.arguments.get("containerDefinitions", ())):
-        where = f"{here}.containerDefinitions[{index}].logConfiguration"
-        container["logConfiguration"] = _log_configuration(
-            draft, container.get("logConfiguration"), group, container.get("name", ""), where
-        )
+    for where, container in entries(checked.arguments, "containerDefinitions", here):
+        name_log(draft, container, group, container.get("name", ""), where)
     return PlannedDefinition(checked.arguments, not _lacks_ports(checked))
 
 
@@ -141,11 +138,11 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
             "ECS does not run it on Fargate; paste its content instead of its name, with what "
             "Fargate needs",
         )
-    for index, container in enumerate(checked.arguments.get("containerDefinitions", ())):
+    for where, container in entries(checked.arguments, "containerDefinitions", here):
         options = container.get("logConfiguration", {}).get("options", {})
         if options.get("awslogs-region", region) != region:
             draft.problem(
-                f"{here}.containerDefinitions[{index}].logConfiguration.options.awslogs-region",
+                f"{where}.logConfiguration.options.awslogs-region",
                 f"{options['awslogs-region']} is not the stack's Region, {region}; paste the "
                 "definition's content instead of its name",
             )
@@ -164,7 +161,6 @@ def _definition_problems(
     draft: Draft, definition: Json, connected: bool, path: str
 ) -> Iterator[Problem]:
     settings = draft.settings
-    containers = definition.get("containerDefinitions", [])
     yield from fargate_rules.task_size_problems(definition, connected, path)
     yield from fargate_rules.role_problems(
         definition, settings.task_role_arns, settings.execution_role_arns, path
@@ -172,55 +168,27 @@ def _definition_problems(
     yield from allowed.storage_problems(
         definition, settings.allowed_file_system_ids, settings.allowed_environment_files, path
     )
-    yield from container_rules.problems(
-        containers, draft.plain_values, f"{path}.containerDefinitions"
-    )
+    yield from container_rules.problems(definition, draft.plain_values, path)
     yield from volume_rules.problems(definition, path)
     yield from secret_rules.problems(definition, settings.region, path)
-    for index, container in enumerate(containers):
-        where = f"{path}.containerDefinitions[{index}].logConfiguration"
-        yield from log_rules.problems(
-            container.get("logConfiguration"), settings.region, draft.plain_values, where
-        )
+    for where, container in entries(definition, "containerDefinitions", path):
+        yield from log_rules.problems(container, settings.region, draft.plain_values, where)
 
 
-def _log_configuration(
-    draft: Draft, given: Json | None, group: str, stream_prefix: str, path: str
-) -> Json:
+def name_log(draft: Draft, holder: Json, group: str, stream_prefix: str, path: str) -> None:
     """awslogs into the environment's own group in this Region (H09); another driver is kept
-    unchanged."""
-    if given is not None and given.get("logDriver") != "awslogs":
-        return given
-    options = dict((given or {}).get("options", {}))
-    region = draft.settings.region
-    draft.rename(f"{path}.options.awslogs-group", options.get("awslogs-group"), group)
-    draft.rename(f"{path}.options.awslogs-region", options.get("awslogs-region"), region)
-    if options.pop("awslogs-create-group", None) is not None:
-        draft.renamed.append(
-            Renamed(f"{path}.options.awslogs-create-group", "true", "Bivouac creates the group")
-        )
-    return {
-        **(given or {}),
-        "logDriver": "awslogs",
-        "options": {
-            "awslogs-stream-prefix": stream_prefix,
-            **options,
-            "awslogs-region": region,
-            "awslogs-group": group,
-        },
-    }
-
-
-def name_proxy_log(
-    draft: Draft, request: EnvironmentRequest, service: Service, connect: Json, path: str
-) -> None:
-    if not connect.get("enabled"):
+    unchanged. `holder`: a container or the Service Connect configuration, `path`: its path."""
+    given = holder.get("logConfiguration", {"logDriver": "awslogs"})
+    if given.get("logDriver") != "awslogs":
         return
-    group = naming.log_group(draft.settings.name_prefix, request.name, service.service_name)
-    connect["logConfiguration"] = _log_configuration(
-        draft,
-        connect.get("logConfiguration"),
-        group,
-        "service-connect-proxy",
-        f"{path}.serviceConnectConfiguration.logConfiguration",
-    )
+    here = f"{path}.logConfiguration.options"
+    options = dict(given.get("options", {}))
+    own = {"awslogs-region": draft.settings.region, "awslogs-group": group}
+    for name, used in own.items():
+        draft.rename(f"{here}.{name}", options.get(name), used)
+    created = options.pop("awslogs-create-group", None)
+    draft.rename(f"{here}.awslogs-create-group", created, "Bivouac creates the group")
+    holder["logConfiguration"] = {
+        **given,
+        "options": {"awslogs-stream-prefix": stream_prefix, **options, **own},
+    }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from bivouac.json_types import Json, ReadOnlyJson
-from bivouac.request.messages import listed, wrong_kind
+from bivouac.request.messages import listed, none_named, wrong_kind
 from bivouac.request.reading.merging import merged, objects
 from bivouac.request.reading.notation import Reader
 
@@ -65,10 +65,7 @@ def _port(reader: Reader, service: ReadOnlyJson, balancer: ReadOnlyJson, path: s
         each.get("name"): each for each in objects(definition.get("containerDefinitions"))
     }
     if name not in containers:
-        reader.problem(
-            f"{path}.containerName",
-            f"no container is named {name!r} (containers: {listed(containers)})",
-        )
+        reader.problem(f"{path}.containerName", none_named("container", name, containers))
         return None
     mappings = list(objects(containers[name].get("portMappings")))
     mapping = next((each for each in mappings if each.get("containerPort") == port), None)

@@ -15,6 +15,7 @@ from bivouac.json_types import Json, ReadOnlyJson
 from bivouac.request.draft import Draft
 from bivouac.request.findings import Problem
 from bivouac.request.messages import listed
+from bivouac.request.places import entries
 
 _LOCAL = re.compile(r"(?:.+\.)?localhost(?:\..*)?|ip6-(?:localhost|loopback)")
 """Names that every container has in its own /etc/hosts, and RFC 6761's."""
@@ -56,21 +57,21 @@ def storage_problems(
 ) -> Iterator[Problem]:
     """File systems of EFS, and files of S3 with environment variables. `files`: ARNs of objects;
     one that ends with * stands for all that begin so."""
-    for index, volume in enumerate(definition.get("volumes", ())):
+    for here, volume in entries(definition, "volumes", path):
         named = volume.get("efsVolumeConfiguration", {}).get("fileSystemId", "")
         if named and named.rpartition("/")[2] not in file_systems:
             yield Problem(
-                f"{path}.volumes[{index}].efsVolumeConfiguration.fileSystemId",
+                f"{here}.efsVolumeConfiguration.fileSystemId",
                 f"{named} is not in the stack's parameter AllowedFileSystemIds "
                 f"({listed(file_systems)}); whoever deploys the stack can add it",
             )
     beginnings = tuple(each[:-1] for each in files if each.endswith("*"))
-    for index, container in enumerate(definition.get("containerDefinitions", ())):
-        for number, file in enumerate(container.get("environmentFiles", ())):
+    for where, container in entries(definition, "containerDefinitions", path):
+        for here, file in entries(container, "environmentFiles", where):
             named = file.get("value", "")
             if named not in files and not named.startswith(beginnings):
                 yield Problem(
-                    f"{path}.containerDefinitions[{index}].environmentFiles[{number}].value",
+                    f"{here}.value",
                     f"{named} is not in the stack's parameter AllowedEnvironmentFiles "
                     f"({listed(files)}); write the variables in environment and secrets, or ask "
                     "whoever deploys the stack to add it",
@@ -80,13 +81,13 @@ def storage_problems(
 def alias_problems(connect: ReadOnlyJson, namespace: str, path: str) -> Iterator[Problem]:
     """An alias that is an address would be called without the mesh: 169.254.169.254 answers with
     credentials, and 127.0.0.1 is the caller itself."""
-    for index, service in enumerate(connect.get("services", ())):
+    for where, service in entries(connect, "services", path):
         discovery = service.get("discoveryName", service.get("portName", ""))
-        for number, alias in enumerate(service.get("clientAliases", ())):
+        for here, alias in entries(service, "clientAliases", where):
             name = alias.get("dnsName", f"{discovery}.{namespace}")
             if is_address(name) or _LOCAL.fullmatch(name.rstrip(".").lower()):
                 yield Problem(
-                    f"{path}.services[{index}].clientAliases[{number}].dnsName",
+                    f"{here}.dnsName",
                     f"{name} is no name that the mesh can give, because it means an address; "
                     f'write a name such as "{discovery or "api"}"',
                 )

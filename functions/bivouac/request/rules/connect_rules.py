@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
 from bivouac.request.messages import listed, repeated
+from bivouac.request.places import entries
+from bivouac.request.rules.container_rules import NEEDS_ROUTER
 
 
 def problems(
@@ -21,8 +23,7 @@ def problems(
     services = configuration.get("services", [])
     if services and configuration.get("enabled") is False:
         yield Problem(f"{path}.enabled", 'services are listed; write true, or leave "services" out')
-    for index, service in enumerate(services):
-        where = f"{path}.services[{index}]"
+    for where, service in entries(configuration, "services", path):
         port_name = service.get("portName")
         if port_name is None:
             continue
@@ -71,11 +72,11 @@ def problems_with_containers(
         for container in containers
         for mapping in container.get("portMappings", ())
     }
-    for index, service in enumerate(configuration.get("services", ())):
+    for where, service in entries(configuration, "services", path):
         port = service.get("ingressPortOverride")
         if port in taken and port != names.get(service.get("portName")):
             yield Problem(
-                f"{path}.services[{index}].ingressPortOverride",
+                f"{where}.ingressPortOverride",
                 f"the container {taken[port]} listens on port {port}, so the proxy cannot; choose "
                 "a port that no container has",
             )
@@ -83,8 +84,7 @@ def problems_with_containers(
     if driver == "awsfirelens" and not any("firelensConfiguration" in each for each in containers):
         yield Problem(
             f"{path}.logConfiguration.logDriver",
-            "awsfirelens needs a container with a firelensConfiguration in the task, such as "
-            '{"type": "fluentbit"}; add one, or write "awslogs"',
+            f'{NEEDS_ROUTER}; add one to the task, or write "awslogs"',
         )
 
 

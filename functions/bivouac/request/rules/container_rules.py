@@ -8,33 +8,38 @@ https://github.com/badmintoncryer/cdk-preflight (rules/ecs).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
 from bivouac.request.graph import cycles
-from bivouac.request.messages import fragment, listed, repeated
+from bivouac.request.messages import circular, fragment, none_named, repeated
+from bivouac.request.places import entries
 from bivouac.request.rules.plain_values import secret_problem
 
+Placed = tuple[str, ReadOnlyJson]
+"""A container with its path."""
+NEEDS_ROUTER = (
+    'awsfirelens needs a container with a firelensConfiguration, such as {"type": "fluentbit"}'
+)
 _LIMITED = frozenset({"ulimits", "systemControls", "restartPolicy"})
 
 
-def problems(
-    containers: Sequence[ReadOnlyJson], plain_values: Set[str], path: str
-) -> Iterator[Problem]:
+def problems(definition: ReadOnlyJson, plain_values: Set[str], path: str) -> Iterator[Problem]:
     """`plain_values`: the names of variables that are no secrets, whatever they look like."""
+    placed = list(entries(definition, "containerDefinitions", path))
+    containers = [container for _, container in placed]
+    path = f"{path}.containerDefinitions"
     if not containers:
         yield Problem(path, "at least one container is needed")
     elif not any(container.get("essential", True) for container in containers):
         yield Problem(path, "at least one container must be essential")
     for name in repeated(container.get("name") for container in containers):
         yield Problem(path, f"two containers are named {name!r}")
-    yield from _port_problems(containers, path)
-    yield from _dependency_problems(containers, path)
-    yield from _router_problems(containers, path)
-    for index, container in enumerate(containers):
-        where = f"{path}[{index}]"
+    yield from _port_problems(placed, path)
+    yield from _dependency_problems(placed, path)
+    yield from _router_problems(placed, path)
+    for where, container in placed:
         for needed in ("name", "image"):
             if not container.get(needed):
                 yield Problem(f"{where}.{needed}", "a container needs one")
@@ -47,14 +52,13 @@ def problems(
             yield from _health_check_problems(check, f"{where}.healthCheck")
 
 
-def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Problem]:
+def _port_problems(containers: Sequence[Placed], path: str) -> Iterator[Problem]:
     """Source: API_PortMapping.html. The containers of a task share one network interface."""
     names: list[str] = []
     ports: list[tuple[int, str]] = []
-    for index, container in enumerate(containers):
+    for where, container in containers:
         protocols: dict[int, str] = {}
-        for number, mapping in enumerate(container.get("portMappings", ())):
-            here = f"{path}[{index}].portMappings[{number}]"
+        for here, mapping in entries(container, "portMappings", where):
             if name := mapping.get("name"):
                 names.append(name)
             elif mapping.get("appProtocol"):
@@ -84,22 +88,18 @@ def _port_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Pr
         yield Problem(path, f"port {port}/{protocol} is mapped twice in one task")
 
 
-def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Problem]:
+def _dependency_problems(containers: Sequence[Placed], path: str) -> Iterator[Problem]:
     """Source: API_ContainerDependency.html."""
-    by_name = {each["name"]: each for each in containers if each.get("name")}
+    by_name = {each["name"]: each for _, each in containers if each.get("name")}
     graph: dict[str, list[str]] = {name: [] for name in by_name}
-    for index, container in enumerate(containers):
-        for number, entry in enumerate(container.get("dependsOn", ())):
-            here = f"{path}[{index}].dependsOn[{number}]"
+    for where, container in containers:
+        for here, entry in entries(container, "dependsOn", where):
             name, condition = entry.get("containerName"), entry.get("condition")
-            other = by_name.get(name)
             if name is None:
                 continue
+            other = by_name.get(name)
             if other is None:
-                yield Problem(
-                    f"{here}.containerName",
-                    f"no container is named {name!r} (containers: {listed(by_name)})",
-                )
+                yield Problem(f"{here}.containerName", none_named("container", name, by_name))
                 continue
             if other is container:
                 yield Problem(f"{here}.containerName", "a container cannot wait for itself")
@@ -119,8 +119,7 @@ def _dependency_problems(containers: Sequence[ReadOnlyJson], path: str) -> Itera
                     "or wait for START",
                 )
     for cycle in cycles(graph):
-        circle = " -> ".join((*cycle, cycle[0]))
-        yield Problem(path, f"dependsOn has a cycle, so no container could be first: {circle}")
+        yield Problem(path, circular(cycle, "no container"))
 
 
 def _checks_health(container: ReadOnlyJson) -> bool:
@@ -141,38 +140,34 @@ def _health_check_problems(check: ReadOnlyJson, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.command", f"has no command after {command[0]}; write one, {example}")
 
 
-def _router_problems(containers: Sequence[ReadOnlyJson], path: str) -> Iterator[Problem]:
+def _router_problems(containers: Sequence[Placed], path: str) -> Iterator[Problem]:
     """Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_firelens.html and
     API_FirelensConfiguration.html."""
-    routers = [
-        index
-        for index, container in enumerate(containers)
+    routers = {
+        where: container["firelensConfiguration"]
+        for where, container in containers
         if container.get("firelensConfiguration") is not None
-    ]
+    }
     if len(routers) > 1:
         yield Problem(
             path, f"{len(routers)} containers have a firelensConfiguration; one routes all logs"
         )
-    for index in routers:
-        kind = containers[index]["firelensConfiguration"].get("options", {}).get("config-file-type")
+    for where, router in routers.items():
+        kind = router.get("options", {}).get("config-file-type")
         if kind not in (None, "file"):
             yield Problem(
-                f"{path}[{index}].firelensConfiguration.options.config-file-type",
+                f"{where}.firelensConfiguration.options.config-file-type",
                 f'Fargate reads no {kind!r}; put the file into the image, and write "file"',
             )
-    for index, container in enumerate(containers):
+    for where, container in containers:
         if container.get("logConfiguration", {}).get("logDriver") != "awsfirelens":
             continue
-        where = f"{path}[{index}].logConfiguration.logDriver"
+        here = f"{where}.logConfiguration.logDriver"
         if not routers:
+            yield Problem(here, NEEDS_ROUTER)
+        elif where in routers:
             yield Problem(
-                where,
-                'awsfirelens needs a container with a firelensConfiguration, such as {"type": '
-                '"fluentbit"}',
-            )
-        elif index in routers:
-            yield Problem(
-                where, 'the log router cannot send its own logs to itself; write "awslogs"'
+                here, 'the log router cannot send its own logs to itself; write "awslogs"'
             )
 
 
@@ -182,20 +177,21 @@ def _environment_problems(
     """A name is a secret's or a plain value's: ClientException, "The secret name must be unique and
     not shared with any new or existing environment variables", is seen in many reports."""
     plain = {entry.get("name") for entry in container.get("environment", ())}
-    for index, entry in enumerate(container.get("environment", ())):
+    for here, entry in entries(container, "environment", path):
         if not entry.get("name"):
-            yield Problem(f"{path}.environment[{index}].name", "a variable needs a name")
+            yield Problem(f"{here}.name", "a variable needs a name")
         elif entry["name"] not in plain_values and (
             why := secret_problem(entry["name"], entry.get("value", ""))
         ):
-            yield Problem(f"{path}.environment[{index}]", why)
-    names = [entry.get("name") for entry in container.get("secrets", ())]
-    for index, name in enumerate(names):
-        where = f"{path}.secrets[{index}].name"
+            yield Problem(here, why)
+    secrets = set()
+    for here, entry in entries(container, "secrets", path):
+        name = entry.get("name")
         if name in plain:
-            yield Problem(where, f"environment has {name}, too; keep one of them")
-        elif name in names[:index]:
-            yield Problem(where, f"{name} is given twice; once is enough")
+            yield Problem(f"{here}.name", f"environment has {name}, too; keep one of them")
+        elif name in secrets:
+            yield Problem(f"{here}.name", f"{name} is given twice; once is enough")
+        secrets.add(name)
 
 
 def _memory_problems(container: ReadOnlyJson, path: str) -> Iterator[Problem]:
@@ -209,24 +205,17 @@ def _memory_problems(container: ReadOnlyJson, path: str) -> Iterator[Problem]:
 
 def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[Problem]:
     """Sources: API_Ulimit.html, API_SystemControl.html, API_LinuxParameters.html."""
-    limits: Sequence[Mapping[str, int]] = container.get("ulimits", ())
-    for index, entry in enumerate(limits):
+    for here, entry in entries(container, "ulimits", path):
         soft, hard = entry.get("softLimit", 0), entry.get("hardLimit", -1)
         if hard != -1 and (soft == -1 or soft > hard):
-            yield Problem(
-                f"{path}.ulimits[{index}].softLimit", f"{soft} is more than hardLimit, {hard}"
-            )
-    for name in repeated(entry.get("name") for entry in limits):
-        yield Problem(f"{path}.ulimits", f"{name} is given twice")
-    for name in repeated(entry.get("namespace") for entry in container.get("systemControls", ())):
-        yield Problem(f"{path}.systemControls", f"{name} is given twice")
-    for index, entry in enumerate(container.get("systemControls", ())):
+            yield Problem(f"{here}.softLimit", f"{soft} is more than hardLimit, {hard}")
+    for field, key in (("ulimits", "name"), ("systemControls", "namespace")):
+        for name in repeated(entry.get(key) for entry in container.get(field, ())):
+            yield Problem(f"{path}.{field}", f"{name} is given twice")
+    for here, entry in entries(container, "systemControls", path):
         for needed in {"namespace", "value"} - entry.keys():
-            yield Problem(f"{path}.systemControls[{index}].{needed}", "needed")
-    codes = container.get("restartPolicy", {}).get("ignoredExitCodes", ())
-    for index, code in enumerate(codes):
+            yield Problem(f"{here}.{needed}", "needed")
+    policy = container.get("restartPolicy", {})
+    for here, code in entries(policy, "ignoredExitCodes", f"{path}.restartPolicy"):
         if not 0 <= code <= 255:
-            yield Problem(
-                f"{path}.restartPolicy.ignoredExitCodes[{index}]",
-                f"{json.dumps(code)} is no exit code; those are 0 to 255",
-            )
+            yield Problem(here, f"{code} is no exit code; those are 0 to 255")

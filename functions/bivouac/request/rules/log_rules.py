@@ -31,14 +31,14 @@ _REGION_OPTIONS = ("region", "aws_region")
 
 
 def problems(
-    configuration: ReadOnlyJson | None, region: str, plain_values: Set[str], path: str
+    holder: ReadOnlyJson, region: str, plain_values: Set[str], path: str
 ) -> Iterator[Problem]:
-    """`region`: the stack's. `plain_values`: the names of options that are no secrets."""
-    if not configuration:
-        return
+    """`holder`: a container or the Service Connect configuration, `path`: its path. `region`: the
+    stack's. `plain_values`: the names of options that are no secrets."""
+    configuration: ReadOnlyJson = holder.get("logConfiguration", {})
     options: ReadOnlyJson = configuration.get("options", {})
     secret = {each.get("name") for each in configuration.get("secretOptions", ())}
-    here = f"{path}.options"
+    here = f"{path}.logConfiguration.options"
     if options.get("mode", "blocking") not in ("blocking", "non-blocking"):
         yield Problem(
             f"{here}.mode", f'{options["mode"]!r} is no mode; write "blocking" or "non-blocking"'

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
+from bivouac.request.places import entries
 
 _ARN = re.compile(
     r"arn:aws[a-z-]*:(?:ssm:(?P<ssm>[a-z0-9-]*):[0-9]*:parameter/.+|"
@@ -21,23 +22,20 @@ _PARAMETER = re.compile(r"[A-Za-z0-9_./-]+")
 
 def problems(definition: ReadOnlyJson, region: str, path: str) -> Iterator[Problem]:
     """`region`: the stack's, in which the tasks run."""
-    for index, container in enumerate(definition.get("containerDefinitions", ())):
-        where = f"{path}.containerDefinitions[{index}]"
+    for where, container in entries(definition, "containerDefinitions", path):
         logs = container.get("logConfiguration", {})
-        for place, secrets in (
-            ("secrets", container.get("secrets", ())),
-            ("logConfiguration.secretOptions", logs.get("secretOptions", ())),
+        for here, secret in (
+            *entries(container, "secrets", where),
+            *entries(logs, "secretOptions", f"{where}.logConfiguration"),
         ):
-            for number, secret in enumerate(secrets):
-                if "valueFrom" in secret:
-                    here = f"{where}.{place}[{number}].valueFrom"
-                    yield from source_problems(secret["valueFrom"], region, here)
+            if "valueFrom" in secret:
+                yield from _source_problems(secret["valueFrom"], region, f"{here}.valueFrom")
         if source := container.get("repositoryCredentials", {}).get("credentialsParameter"):
             here = f"{where}.repositoryCredentials.credentialsParameter"
-            yield from source_problems(source, region, here)
+            yield from _source_problems(source, region, here)
 
 
-def source_problems(source: str, region: str, path: str) -> Iterator[Problem]:
+def _source_problems(source: str, region: str, path: str) -> Iterator[Problem]:
     arn = _ARN.fullmatch(source)
     if arn is None:
         if source.startswith("arn:") or not _PARAMETER.fullmatch(source):

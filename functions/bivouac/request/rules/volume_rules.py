@@ -6,17 +6,16 @@ EFSVolumeConfiguration, EFSAuthorizationConfig, MountPoint, VolumeFrom and Tmpfs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
-from bivouac.request.messages import listed, repeated
+from bivouac.request.messages import none_named, repeated
+from bivouac.request.places import entries
 
 
 def problems(definition: ReadOnlyJson, path: str) -> Iterator[Problem]:
-    volumes: Sequence[ReadOnlyJson] = definition.get("volumes", ())
-    for index, volume in enumerate(volumes):
-        where = f"{path}.volumes[{index}]"
+    for where, volume in entries(definition, "volumes", path):
         if not volume.get("name"):
             yield Problem(f"{where}.name", "needed; mountPoints name the volume with it")
         kinds = sorted(volume.keys() - {"name"})
@@ -26,21 +25,17 @@ def problems(definition: ReadOnlyJson, path: str) -> Iterator[Problem]:
             yield from _efs_problems(
                 efs, bool(definition.get("taskRoleArn")), f"{where}.efsVolumeConfiguration"
             )
-    names = [volume["name"] for volume in volumes if volume.get("name")]
+    names = [each["name"] for each in definition.get("volumes", ()) if each.get("name")]
     for name, count in repeated(names).items():
         yield Problem(f"{path}.volumes", f"{count} are named {name!r}")
-    containers: Sequence[ReadOnlyJson] = definition.get("containerDefinitions", ())
-    containing = [container["name"] for container in containers if container.get("name")]
-    for index, container in enumerate(containers):
-        where = f"{path}.containerDefinitions[{index}]"
+    containers = definition.get("containerDefinitions", ())
+    containing = [each["name"] for each in containers if each.get("name")]
+    for where, container in entries(definition, "containerDefinitions", path):
         yield from _mount_problems(container, list(dict.fromkeys(names)), where)
-        for number, entry in enumerate(container.get("volumesFrom", ())):
-            here = f"{where}.volumesFrom[{number}].sourceContainer"
-            source = entry.get("sourceContainer")
+        for here, entry in entries(container, "volumesFrom", where):
+            here, source = f"{here}.sourceContainer", entry.get("sourceContainer")
             if source not in containing:
-                yield Problem(
-                    here, f"no container is named {source!r} (containers: {listed(containing)})"
-                )
+                yield Problem(here, none_named("container", source, containing))
             elif source == container.get("name"):
                 yield Problem(here, "a container cannot mount its own volumes; name another one")
 
@@ -53,15 +48,12 @@ def _mount_problems(container: ReadOnlyJson, names: list[str], path: str) -> Ite
             *container.get("linuxParameters", {}).get("tmpfs", ()),
         )
     ]
-    for number, mount in enumerate(container.get("mountPoints", ())):
-        here = f"{path}.mountPoints[{number}]"
+    for here, mount in entries(container, "mountPoints", path):
         source = mount.get("sourceVolume")
         if not source:
             yield Problem(f"{here}.sourceVolume", "needed; it names one of volumes")
         elif source not in names:
-            yield Problem(
-                f"{here}.sourceVolume", f"no volume is named {source!r} (volumes: {listed(names)})"
-            )
+            yield Problem(f"{here}.sourceVolume", none_named("volume", source, names))
         if not mount.get("containerPath"):
             yield Problem(f"{here}.containerPath", "needed, such as /data")
     for place, count in repeated(mounted).items():
