@@ -32,15 +32,11 @@ def test_a_field_without_a_decision_is_refused(monkeypatch: pytest.MonkeyPatch) 
     fields = {name: rule for name, rule in FIELDS["ContainerDefinition"].items() if name != "user"}
     without = {**FIELDS, "ContainerDefinition": fields}
     monkeypatch.setattr(ecs_arguments, "FIELDS", without)
-    ecs_arguments._node.cache_clear()
-    try:
-        assert new_fields.undecided() == ["ContainerDefinition.user"]
-        (problem,) = problems(
-            environment(full(**{"taskDefinition.containerDefinitions.0.user": "nobody"}))
-        )
-        assert "containerDefinitions[0].user: refused; Bivouac does not know this field" in problem
-    finally:
-        ecs_arguments._node.cache_clear()
+    assert new_fields.undecided() == ["ContainerDefinition.user"]
+    (problem,) = problems(
+        environment(full(**{"taskDefinition.containerDefinitions.0.user": "nobody"}))
+    )
+    assert "containerDefinitions[0].user: refused; Bivouac does not know this field" in problem
 
 
 def test_new_fields_are_printed_with_where_to_decide(

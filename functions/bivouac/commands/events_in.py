@@ -80,10 +80,10 @@ def _tag(path: str, given: Any, now: datetime) -> Iterator[str]:
 
 
 def _request(path: str, given: Any, now: datetime) -> Iterator[str]:
-    read = pasted.read(given)
-    yield from (f"{path}.{each}" for each in read.problems)
-    if read.is_request:
-        yield from _read_by(EnvironmentRequest, read.request, path)
+    request, reader = pasted.read(given)
+    yield from (f"{path}.{each}" for each in reader.problems)
+    if request is not None:
+        yield from _read_by(EnvironmentRequest, request, path)
 
 
 def _pull_request_closed(path: str, given: Any, now: datetime) -> Iterator[str]:

@@ -18,8 +18,7 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.text}"
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """One field that is not used as it was written."""
 
     what: What

@@ -116,8 +116,10 @@ def circular(cycle: Sequence[str], none: str = "none") -> str:
 
 def repeated(values: Iterable[_Value | None]) -> dict[_Value, int]:
     """How often each is given that is given more than once; what is empty does not count."""
-    counts = Counter(value for value in values if value)
-    return {value: count for value, count in counts.items() if count > 1}
+    given = [value for value in values if value]
+    if len(set(given)) == len(given):
+        return {}  # as nearly always; counting takes several times as long
+    return {value: count for value, count in Counter(given).items() if count > 1}
 
 
 def first(warnings: Iterable[str], others: str) -> list[str]:
@@ -125,6 +127,9 @@ def first(warnings: Iterable[str], others: str) -> list[str]:
     distinct = list(dict.fromkeys(warnings))
     left = len(distinct) - MOST_WARNINGS
     return [*distinct[:MOST_WARNINGS], f"and {left} more {others}"] if left > 0 else distinct
+
+
+MISSING = "required, but missing"
 
 
 def unknown_field(name: str, known: Iterable[str]) -> str:
@@ -153,7 +158,7 @@ def wrong_kind(value: Any, wanted: str, name: str = "", write: Any = None) -> st
         units = value * 1024
         write = None if units % 1 else str(int(units)) if wanted == "text" else int(units)
         unit = f" ({_UNITS[name]})"
-    hint = "" if write is None else f"; write {fragment({name: write})[1:-1]}{unit}"
+    hint = "" if write is None else f"; write {member(name, write)}{unit}"
     return f"must be {wanted}, not {said(value)}{hint}"
 
 
@@ -180,6 +185,11 @@ def words(command: str) -> list[str]:
 def fragment(content: Any) -> str:
     """JSON to paste, on one line, without what looks like a secret."""
     return json.dumps(_shareable(content), ensure_ascii=False)
+
+
+def member(name: str, content: Any) -> str:
+    """The same for a member of an object, to paste into it."""
+    return fragment({name: content})[1:-1]
 
 
 def _shareable(content: Any, name: str = "") -> Any:

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from bivouac.aws.ecs_forms import Form, arguments_of
@@ -61,7 +60,7 @@ class Checked:
 def checked(operation: str, arguments: Mapping[str, Any], path: str) -> Checked:
     """Every problem with a field's name, type or value, each with its path."""
     found = Checked({})
-    found.arguments = _object(arguments, _node(operation), path, found)
+    found.arguments = _object(arguments, arguments_of(operation), path, found)
     return found
 
 
@@ -70,145 +69,83 @@ def decision(shape: str, name: str) -> Rule | Refused | None:
     return FIELDS.get(shape, {}).get(name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A form with the rules of its fields, ready to be followed."""
-
-    kind: str
-    types: tuple[type, ...]
-    wanted: str
-    values: tuple[str, ...]
-    required: tuple[str, ...]
-    fields: Mapping[str, tuple[_Node, Rule | None] | Refused | None]
-    """None: in the model, but nobody has decided about it."""
-    free: Mapping[str, tuple[type, ...]]
-    """Of the fields that may have any value of a scalar's types: these types."""
-    entry: _Node | None
-    plain: bool
-    """A scalar that may have any value."""
-
-
-@cache
-def _node(operation: str) -> _Node:
-    return _noded(arguments_of(operation))
-
-
-def _noded(form: Form) -> _Node:
-    fields: dict[str, tuple[_Node, Rule | None] | Refused | None] = {}
-    for name, member in form.members.items():
-        match decision(form.shape, name):
-            case None | Refused() as refused:
-                fields[name] = refused
-            case rule:
-                fields[name] = (_noded(member), None if rule is taken else rule)
-    free = {
-        name: each[0].types
-        for name, each in fields.items()
-        if isinstance(each, tuple) and each[0].plain and each[1] is None
-    }
-    types, wanted = _PYTHON_TYPES[form.kind]
-    entry = _noded(form.entry) if form.entry else None
-    return _Node(
-        kind=form.kind,
-        types=types,
-        wanted=wanted,
-        values=form.values,
-        required=tuple(sorted(form.required)),
-        fields=fields,
-        free=free,
-        entry=entry,
-        plain=form.kind not in ("object", "list", "map") and not form.values,
-    )
-
-
 _WRONG = object()
 
 
-def _object(value: Mapping[str, Any], node: _Node, path: str, found: Checked) -> Json:
+def _object(given: Mapping[str, Any], form: Form, path: str, found: Checked) -> Json:
     right = {}
-    free, fields = node.free, node.fields
-    for name, given in value.items():
-        if name in free and type(given) in free[name]:
-            right[name] = given
-            continue
-        known = fields.get(name)
-        if type(known) is tuple:
-            inner, rule = known
-            where = f"{path}.{name}"
-            result = _value(given, inner, where, found)
-            if result is not _WRONG:
-                right[name] = result
-                if rule:
-                    found.problems.extend(rule(result, where))
-        elif isinstance(known, Refused):
-            if given:
-                found.leave_out(f"{path}.{name}", f"refused; {known.reason}")
-        elif name in node.fields:
+    rules = FIELDS.get(form.shape, {})
+    for name, value in given.items():
+        member, rule, where = form.members.get(name), rules.get(name), f"{path}.{name}"
+        if member is None:
+            within = _place_within(form, name)
+            hint = f'unknown field; it belongs into "{within}"' if within else ""
+            found.leave_out(where, hint or messages.unknown_field(name, form.members))
+        elif rule is None:
             found.leave_out(
-                f"{path}.{name}",
-                "refused; Bivouac does not know this field of ECS yet; leave it out",
+                where, "refused; Bivouac does not know this field of ECS yet; leave it out"
             )
-        else:
-            within = _place_within(node, name)
-            hint = f'; it belongs into "{within}"' if within else ""
-            problem = f"unknown field{hint}" if hint else messages.unknown_field(name, fields)
-            found.leave_out(f"{path}.{name}", problem)
-    for name in node.required:
-        if name not in value:
-            found.leave_out(f"{path}.{name}", "required, but missing")
+        elif isinstance(rule, Refused):
+            if value:
+                found.leave_out(where, f"refused; {rule.reason}")
+        elif (result := _value(value, member, where, found)) is not _WRONG:
+            right[name] = result
+            if rule is not taken:
+                found.problems.extend(rule(result, where))
+    for name in sorted(form.required - given.keys()):
+        found.leave_out(f"{path}.{name}", messages.MISSING)
     return right
 
 
-def _place_within(node: _Node, name: str) -> str:
+def _place_within(form: Form, name: str) -> str:
     """The path of the object within this one that has the field; empty if there is none."""
-    for outer, decision in node.fields.items():
-        if isinstance(decision, tuple) and decision[0].kind == "object":
-            if name in decision[0].fields:
+    for outer, member in form.members.items():
+        if member.kind == "object" and callable(decision(form.shape, outer)):
+            if name in member.members:
                 return outer
-            if inner := _place_within(decision[0], name):
+            if inner := _place_within(member, name):
                 return f"{outer}.{inner}"
     return ""
 
 
-def _value(value: Any, node: _Node, path: str, found: Checked) -> Any:
+def _value(value: Any, form: Form, path: str, found: Checked) -> Any:
     """Without what is wrong in it; _WRONG if all of it is."""
-    if type(value) not in node.types:
+    types, wanted = _PYTHON_TYPES[form.kind]
+    if type(value) not in types:
         name, _, entry = path.rpartition(".")[2].partition("[")
         if entry:
-            problem = messages.wrong_entry(value, node.wanted, name, _meant_entry(value, name))
+            problem = messages.wrong_entry(value, wanted, name, _meant_entry(value, name))
         else:
             is_check = path.endswith(".healthCheck.command")
-            meant = _shell(value) if is_check else _meant(value, node, name)
-            problem = messages.wrong_kind(value, node.wanted, name, meant)
+            meant = _shell(value) if is_check else _meant(value, form, name)
+            problem = messages.wrong_kind(value, wanted, name, meant)
         found.leave_out(path, problem)
         return _WRONG
-    if node.kind == "object":
-        return _object(value, node, path, found)
-    if node.plain:
+    if form.kind == "object":
+        return _object(value, form, path, found)
+    if form.entry is None:
+        if form.values and value not in form.values:
+            found.leave_out(path, messages.one_of(value, form.values))
+            return _WRONG
         return value
-    if node.kind == "list" and node.entry:
-        entries = []
-        for index, entry in enumerate(value):
-            result = _value(entry, node.entry, f"{path}[{index}]", found)
-            if result is not _WRONG:
-                entries.append(result)
-            elif node.entry.kind == "object":
-                entries.append({})  # so that the paths of what follows are right
-        return entries
-    if node.kind == "map" and node.entry:
+    if form.kind == "map":
         items = {
-            key: _value(entry, node.entry, f"{path}.{key}", found) for key, entry in value.items()
+            key: _value(entry, form.entry, f"{path}.{key}", found) for key, entry in value.items()
         }
         return {key: entry for key, entry in items.items() if entry is not _WRONG}
-    if node.values and value not in node.values:
-        found.leave_out(path, messages.one_of(value, node.values))
-        return _WRONG
-    return value
+    entries = []
+    for index, entry in enumerate(value):
+        result = _value(entry, form.entry, f"{path}[{index}]", found)
+        if result is not _WRONG:
+            entries.append(result)
+        elif form.entry.kind == "object":
+            entries.append({})  # so that the paths of what follows are right
+    return entries
 
 
-def _meant(value: Any, node: _Node, name: str) -> Any:
+def _meant(value: Any, form: Form, name: str) -> Any:
     """What to write instead of a value of another kind; None if that is not clear."""
-    match node.kind, value:
+    match form.kind, value:
         case "string", int() | float():
             return json.dumps(value)
         case "integer" | "long", str() if value.strip().lstrip("-").isdecimal():
@@ -227,18 +164,18 @@ def _meant(value: Any, node: _Node, name: str) -> Any:
             return {"logDriver": value}
         case "object", str() if name == "healthCheck":
             return {"command": _shell(value)}
-        case "list", dict() if node.entry and node.entry.kind == "object":
-            return _meant_entries(value, node.entry)
+        case "list", dict() if form.entry and form.entry.kind == "object":
+            return _meant_entries(value, form.entry)
     return None
 
 
-def _meant_entries(value: Json, entry: _Node) -> Any:
+def _meant_entries(value: Json, entry: Form) -> Any:
     """The list that an object stands for: of itself, or of what it has by name."""
-    if value.keys() <= entry.fields.keys():
+    if value.keys() <= entry.members.keys():
         return [value]
-    if "name" in entry.fields and all(isinstance(each, dict) for each in value.values()):
+    if "name" in entry.members and all(isinstance(each, dict) for each in value.values()):
         return [{"name": name, **each} for name, each in value.items()]
-    if entry.fields.keys() == {"name", "valueFrom"}:
+    if entry.members.keys() == {"name", "valueFrom"}:
         return [{"name": name, "valueFrom": each} for name, each in value.items()]
     return None
 

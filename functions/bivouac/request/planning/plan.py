@@ -74,32 +74,32 @@ def plan(
     what depends on them is left unchecked, so that all other problems are found without AWS."""
     if wrong := untrusted.problems(content, "request"):
         return Plan(None, tuple(map(str, wrong)))
-    pasted = read(content)
-    if not pasted.is_request:
-        return Plan(None, tuple(map(str, pasted.problems)))
+    request, reader = read(content)
+    if request is None:
+        return Plan(None, tuple(map(str, reader.problems)))
     draft = Draft(settings, definitions or {})
-    blueprint, dry_run = _planned(draft, pasted.request, now)
+    blueprint, dry_run = _planned(draft, request, now)
 
     def written(path: str) -> str:
-        return place(place(path, draft.places), pasted.places)
+        return place(place(path, draft.places), reader.places)
 
     if blueprint is not None:
         renamed = (replace(each, path=written(each.path)) for each in blueprint.renamed)
         blueprint = replace(blueprint, renamed=tuple(renamed))
     found = [Problem(place(path, draft.places), text) for path, text in draft.problems]
     planned = (
-        Problem(place(path, pasted.places), text)
-        for path, text in _told_at_defaults(found, pasted.request)
+        Problem(place(path, reader.places), text)
+        for path, text in _told_at_defaults(found, request)
     )
-    unreadable = set(pasted.unreadable)
+    unreadable = set(reader.unreadable)
     readable = (each for each in planned if unreadable.isdisjoint(around(plain(each.path))))
-    problems = dict.fromkeys(map(str, (*pasted.problems, *readable)))
-    notes = (replace(each, path=written(each.path)) for each in draft.notes)
+    problems = dict.fromkeys(map(str, (*reader.problems, *readable)))
+    notes = (each._replace(path=written(each.path)) for each in draft.notes)
     return Plan(
         None if problems else blueprint,
         tuple(problems),
-        pasted.request,
-        tuple(dict.fromkeys((*pasted.notes, *notes))),
+        request,
+        tuple(dict.fromkeys((*reader.notes, *notes))),
         dry_run,
     )
 

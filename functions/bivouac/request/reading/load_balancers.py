@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from bivouac.json_types import Json, ReadOnlyJson
+from bivouac.request.findings import Findings
 from bivouac.request.messages import listed, none_named, wrong_kind
 from bivouac.request.reading.merging import merged, objects
-from bivouac.request.reading.notation import Reader
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_-]|^-")
 _LONGEST_NAME = 64
@@ -20,7 +20,7 @@ _GRACE = "healthCheckGracePeriodSeconds"
 _CONNECT = "serviceConnectConfiguration"
 
 
-def replace(reader: Reader, defaults: Json, parts: Iterable[tuple[Json, str]]) -> None:
+def replace(found: Findings, defaults: Json, parts: Iterable[tuple[Json, str]]) -> None:
     """In every service. `parts`: the services, and their paths."""
     parts = list(parts)
     taken = set(_discovery_names(part for part, _ in parts))
@@ -28,64 +28,64 @@ def replace(reader: Reader, defaults: Json, parts: Iterable[tuple[Json, str]]) -
         given = service.get("loadBalancers")
         if _GRACE in service and (given or service[_GRACE] == 0):
             del service[_GRACE]
-            reader.note("dropped", f"{path}.{_GRACE}", "it belongs to the load balancer")
+            found.note("dropped", f"{path}.{_GRACE}", "it belongs to the load balancer")
         if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
             continue
         del service["loadBalancers"]
         for index, each in enumerate(given):
             where = f"{path}.loadBalancers[{index}]"
-            port = _port(reader, merged(defaults, service), each, where)
+            port = _port(found, merged(defaults, service), each, where)
             if port is not None:
-                _declare(reader, defaults, service, port, where, taken)
+                _declare(found, defaults, service, port, where, taken)
 
 
-def _port(reader: Reader, service: ReadOnlyJson, balancer: ReadOnlyJson, path: str) -> Json | None:
+def _port(found: Findings, service: ReadOnlyJson, balancer: ReadOnlyJson, path: str) -> Json | None:
     """The port mapping that a load balancer leads to, where it can become an endpoint."""
     connect = service.get(_CONNECT)
     if isinstance(connect, dict) and connect.get("enabled") is False:
-        reader.note("dropped", path, "without Service Connect it is no endpoint either")
+        found.note("dropped", path, "without Service Connect it is no endpoint either")
         return None
     if "primaryContainer" in service:
-        reader.note("dropped", path, "primaryContainer declares its endpoints itself")
+        found.note("dropped", path, "primaryContainer declares its endpoints itself")
         return None
     definition = service.get("taskDefinition")
     if not isinstance(definition, dict):
-        reader.note("dropped", path, "the existing task definition stays as it is")
+        found.note("dropped", path, "the existing task definition stays as it is")
         return None
     name, port = balancer.get("containerName"), balancer.get("containerPort")
     if name is None or port is None:
-        reader.note("dropped", path, "it names no container and port")
+        found.note("dropped", path, "it names no container and port")
         return None
     if not isinstance(port, int):
         number = int(port) if isinstance(port, str) and port[:6].isdecimal() else None
         wrong = wrong_kind(port, "a number", "containerPort", number)
-        reader.problem(f"{path}.containerPort", wrong)
+        found.problem(f"{path}.containerPort", wrong)
         return None
     containers = {
         each.get("name"): each for each in objects(definition.get("containerDefinitions"))
     }
     if name not in containers:
-        reader.problem(f"{path}.containerName", none_named("container", name, containers))
+        found.problem(f"{path}.containerName", none_named("container", name, containers))
         return None
     mappings = list(objects(containers[name].get("portMappings")))
     mapping = next((each for each in mappings if each.get("containerPort") == port), None)
     if mapping is None:
         ports = listed(each.get("containerPort") for each in mappings)
-        reader.problem(
+        found.problem(
             f"{path}.containerPort",
             f"the container {name} has no port {port} (ports: {ports}); add "
             f'{{"containerPort": {port}}} to its portMappings',
         )
         return None
     if mapping.get("protocol") == "udp":
-        reader.note("dropped", path, "Service Connect has no UDP")
+        found.note("dropped", path, "Service Connect has no UDP")
         return None
     mapping.setdefault("name", _plain(f"{name}-{port}"))
     return mapping
 
 
 def _declare(
-    reader: Reader, defaults: Json, service: Json, mapping: Json, path: str, taken: set[str]
+    found: Findings, defaults: Json, service: Json, mapping: Json, path: str, taken: set[str]
 ) -> None:
     """As a Service Connect service, unless the service has it."""
     whole = merged(defaults, service).get(_CONNECT, {})
@@ -94,7 +94,7 @@ def _declare(
         return
     port_name, port = mapping["name"], mapping["containerPort"]
     if any(each.get("portName") == port_name for each in objects(declared)):
-        reader.note("takenOver", path, f"the endpoint {port_name} is declared already")
+        found.note("takenOver", path, f"the endpoint {port_name} is declared already")
         return
     called = _plain(str(service.get("serviceName", port_name)))
     discovery = called if called not in taken else _plain(f"{called}-{port}")
@@ -109,7 +109,7 @@ def _declare(
         own["enabled"] = True
     own["services"] = [*declared, entry]
     protocol = mapping.get("appProtocol", "TCP")
-    reader.note(
+    found.note(
         "takenOver", path, f"as the endpoint {port_name} ({protocol}), called {called}:{port}"
     )
 

@@ -41,6 +41,12 @@ def copied(content: Any) -> Any:
     return content
 
 
+def inner(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object inside of another; an empty one if it is missing or something else."""
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def objects(given: Any) -> Iterator[dict[str, Any]]:
     """The objects of a list; of anything else none."""
     for each in given if isinstance(given, list) else ():

@@ -15,6 +15,7 @@ from typing import Any
 
 from bivouac.json_types import Json
 from bivouac.request.messages import words
+from bivouac.request.reading.merging import inner, objects
 
 _OF_ECS = frozenset(
     {"taskDefinition", "primaryContainer", "containerDefinitions", "serviceArn", "Properties"}
@@ -46,11 +47,10 @@ def described(entry: Any) -> tuple[str, Json] | None:
 
 def service_of(entry: Mapping[str, Any], name: str = "") -> Json:
     """A service with one container; `name`: of the service, if the entry has none."""
-    image = entry.get("image")
-    inner = image if isinstance(image, dict) else {}
-    image = inner.get("location", image)
+    build = inner(entry, "image")
+    image = build.get("location", entry.get("image"))
     primary: Json = {"image": image if isinstance(image, str) and image else "..."}
-    if port := _port(entry, inner):
+    if port := _port(entry, build):
         primary["containerPort"] = port
     copied = {size: entry[size] for size in ("cpu", "memory") if isinstance(entry.get(size), int)}
     primary |= copied
@@ -80,20 +80,16 @@ def service_of(entry: Mapping[str, Any], name: str = "") -> Json:
 
 def service_of_kubernetes(manifest: Mapping[str, Any]) -> Json | None:
     """The first container of a workload; None if there is none."""
-    spec = _inner(manifest, "spec")
-    containers = _inner(_inner(spec, "template") or manifest, "spec").get("containers")
-    if not isinstance(containers, list) or not containers or not isinstance(containers[0], dict):
+    spec = inner(manifest, "spec")
+    containers = inner(inner(spec, "template") or manifest, "spec").get("containers")
+    container = next(objects(containers), None)
+    if container is None:
         return None
-    name = _inner(manifest, "metadata").get("name")
+    name = inner(manifest, "metadata").get("name")
     return service_of(
-        {**containers[0], "name": name, "command": None, "replicas": spec.get("replicas")},
-        str(containers[0].get("name", "web")),
+        {**container, "name": name, "command": None, "replicas": spec.get("replicas")},
+        str(container.get("name", "web")),
     )
-
-
-def _inner(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    inner = content.get(name)
-    return inner if isinstance(inner, dict) else {}
 
 
 def _port(entry: Mapping[str, Any], image: Mapping[str, Any]) -> int | None:
@@ -138,5 +134,5 @@ def text(value: Any) -> str:
 
 def _count(entry: Mapping[str, Any]) -> int | None:
     counts = (entry.get(each) for each in ("desiredCount", "count", "replicas", "scale"))
-    deploy = _inner(entry, "deploy").get("replicas")
+    deploy = inner(entry, "deploy").get("replicas")
     return next((each for each in (*counts, deploy) if isinstance(each, int)), None)

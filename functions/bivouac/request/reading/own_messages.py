@@ -16,7 +16,16 @@ from bivouac import times
 from bivouac.aws.ecs_forms import Form
 from bivouac.environment.naming import is_environment_name
 from bivouac.request.findings import Problem
-from bivouac.request.messages import fragment, one_of, said, unknown_field, words, wrong_kind
+from bivouac.request.messages import (
+    MISSING,
+    member,
+    one_of,
+    said,
+    unknown_field,
+    words,
+    wrong_entry,
+    wrong_kind,
+)
 from bivouac.request.reading.other_tools import described, service_of, text
 
 _WANTED = {
@@ -79,8 +88,8 @@ def _message(problem: Any, place: Sequence[int | str], form: Form) -> str:
     name = next((str(step) for step in reversed(place) if isinstance(step, str)), "")
     match kind:
         case "missing":
-            hint = f"; write {_written(name, _EXAMPLES[name])}" if name in _EXAMPLES else ""
-            return f"required, but missing{hint}"
+            hint = f"; write {member(name, _EXAMPLES[name])}" if name in _EXAMPLES else ""
+            return f"{MISSING}{hint}"
         case "extra_forbidden":
             return unknown_field(str(place[-1]), _members(form, place[:-1]))
         case "literal_error":
@@ -92,9 +101,7 @@ def _message(problem: Any, place: Sequence[int | str], form: Form) -> str:
         case "string_too_long":
             return f"{len(value):,} characters; at most {context['max_length']:,}"
         case "too_short":
-            return (
-                f"needs at least {context['min_length']}; write {_written(name, _EXAMPLES[name])}"
-            )
+            return f"needs at least {context['min_length']}; write {member(name, _EXAMPLES[name])}"
         case "too_long":
             return f"{context['actual_length']:,} of them; at most {context['max_length']:,}"
         case "greater_than_equal":
@@ -104,7 +111,7 @@ def _message(problem: Any, place: Sequence[int | str], form: Form) -> str:
         case "value_error":
             message = str(problem["msg"]).removeprefix("Value error, ")
             plain = _NOT_IN_NAMES.sub("-", value.lower()).strip("-") if name == "name" else ""
-            hint = f"; write {_written(name, plain)}" if is_environment_name(plain) else ""
+            hint = f"; write {member(name, plain)}" if is_environment_name(plain) else ""
             return message + hint
         case _:
             entry = bool(place) and isinstance(place[-1], int)
@@ -114,14 +121,8 @@ def _message(problem: Any, place: Sequence[int | str], form: Form) -> str:
             wanted = "an object" if name == "probe" else _WANTED.get(kind, "something else")
             meant = _meant(name, value, wanted, entry=entry)
             if entry:
-                hint = "" if meant is None else f"; write {fragment(meant)}"
-                return wrong_kind(value, wanted) + hint
+                return wrong_entry(value, wanted, name, meant)
             return wrong_kind(value, wanted, name, _EXAMPLES.get(name) if meant is None else meant)
-
-
-def _written(name: str, content: Any) -> str:
-    """A member of an object, as JSON."""
-    return fragment({name: content})[1:-1]
 
 
 def _members(form: Form, place: Sequence[int | str]) -> Sequence[str]:

@@ -7,46 +7,32 @@ properties; task definitions likewise. Reading what was read changes nothing any
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Json
-from bivouac.request.findings import Note, Problem
+from bivouac.request.findings import Findings
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
 from bivouac.request.places import place
 from bivouac.request.reading import load_balancers, other_tools, whole_request
 from bivouac.request.reading.forms import request_form, service_form
-from bivouac.request.reading.merging import copied, objects
+from bivouac.request.reading.merging import copied, inner, objects
 from bivouac.request.reading.notation import Reader
 from bivouac.request.rules import fargate_rules
 
 _ARN = "arn:"
+_CONNECT = "serviceConnectConfiguration"
 _BESIDE = frozenset({"$schema", "failures", "nextToken", "ResponseMetadata"})
 """What editors need, and what stands beside the services in an answer of describe-services."""
 
 
-@dataclass(frozen=True)
-class Pasted:
-    """A request in one form."""
-
-    request: Any
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[Note, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
-    """From paths in `request` to paths as written, where these part."""
-    unreadable: tuple[str, ...] = ()
-    """The paths, as written, of what no rule can say more about."""
-    is_request: bool = True
-    """Whether there is anything to plan."""
-
-
-def read(content: Any) -> Pasted:
-    if problem := whole_request.problem(content):
-        return Pasted(content, (Problem("request", problem),), is_request=False)
+def read(content: Any) -> tuple[Json | None, Reader]:
+    """A request in one form, and what was read otherwise; None if it is no request at all."""
     reader = Reader()
-    form = request_form()
+    if problem := whole_request.problem(content):
+        reader.problem("request", problem)
+        return None, reader
     given = {name: value for name, value in content.items() if name not in _BESIDE}
     services = _key(given, "services")
     entries = given.pop(services, None)
@@ -54,22 +40,17 @@ def read(content: Any) -> Pasted:
         key = _key(given, name)
         if key in given:
             given[key], _ = unwrap(reader, given[key], key, name)
-    request: Json = reader.value(given, form, "", "")
+    request: Json = reader.value(given, request_form(), "", "")
     if entries is not None:
         request["services"] = _services(reader, entries, services)
     # From here on, paths are those of the result.
-    completed = Reader(places=reader.places)
+    completed = Findings(places=reader.places)
     _complete(completed, request)
-    places = reader.places
-    notes = (replace(each, path=place(each.path, places)) for each in completed.notes)
-    problems = (Problem(place(path, places), text) for path, text in completed.problems)
-    return Pasted(
-        request,
-        (*reader.problems, *problems),
-        (*reader.notes, *notes),
-        places,
-        tuple(reader.unreadable),
-    )
+    for what, path, why in completed.notes:
+        reader.note(what, place(path, reader.places), why)
+    for path, text in completed.problems:
+        reader.problem(place(path, reader.places), text)
+    return request, reader
 
 
 def _key(given: Mapping[str, Any], name: str) -> str:
@@ -97,9 +78,9 @@ def _services(reader: Reader, entries: Any, at: str) -> Any:
             continue
         for given, here in _unwrapped(reader, entry, f"{at}[{index}]"):
             there = f"services[{len(found)}]"
-            if here != there:
-                reader.places[there] = here
-            found.append(_service(reader, given, here, there))
+            service, where = _unwrapped_service(reader, given, here, there)
+            reader.places[there] = where
+            found.append(reader.value(service, service_form(), where, there))
     return found
 
 
@@ -115,17 +96,10 @@ def _unwrapped(reader: Reader, entry: Any, at: str) -> Iterator[tuple[Any, str]]
         yield entry, at
 
 
-def _service(reader: Reader, entry: Any, at: str, to: str) -> Any:
-    given, here = _unwrapped_service(reader, entry, at, to)
-    if here != to:
-        reader.places[to] = here
-    return reader.value(given, service_form(), here, to)
-
-
 def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[Any, str]:
     """A service, and the path where it stands, with what ECS describes elsewhere in its place."""
     given = reader.parsed(given, service_form(), at)
-    given, at = _inner(reader, given, "service", at)
+    given, at = _within(reader, given, "service", at)
     if not isinstance(given, dict):
         return given, at
     if found := other_tools.described(given):
@@ -142,7 +116,7 @@ def _unwrapped_service(reader: Reader, given: Any, at: str, to: str) -> tuple[An
     if isinstance(cluster, str) and "cluster" not in given:
         given["cluster"] = cluster
         reader.places[f"{to}.cluster"] = f"{at}.clusterArn"
-    if "serviceConnectConfiguration" not in given:
+    if _CONNECT not in given:
         _take_over_deployment(reader, given, at, to)
     return given, at
 
@@ -153,13 +127,13 @@ def _with_definition(reader: Reader, given: Json, at: str, to: str) -> Json:
     definition = form.members["taskDefinition"]
     known = {canonical(each) for each in (*definition.members, *definition.read_only)}
     others = {canonical(each) for each in form.members}
-    inner = {name: each for name, each in given.items() if canonical(name) in known - others}
-    family = inner.get(_key(inner, "family"))
+    within = {name: each for name, each in given.items() if canonical(name) in known - others}
+    family = within.get(_key(within, "family"))
     named = {"serviceName": family} if isinstance(family, str) else {}
-    service = named | {name: each for name, each in given.items() if name not in inner}
+    service = named | {name: each for name, each in given.items() if name not in within}
     if _key(service, "taskDefinition") in service or _key(service, "primaryContainer") in service:
         return given
-    service["taskDefinition"] = inner
+    service["taskDefinition"] = within
     corrected = fragment(service)
     hint = corrected if len(corrected) <= FRAGMENT_LIMIT else '"taskDefinition" around its fields'
     reader.problem(at, f"a task definition is only a part of a service; write {hint}")
@@ -171,14 +145,14 @@ def _unwrapped_cluster(reader: Reader, given: Any, at: str, _to: str) -> tuple[A
     if isinstance(given, dict) and isinstance(several := given.get("clusters"), list) and several:
         _drop_beside(reader, given, "clusters", at)
         return several[0], f"{at}.clusters[0]"
-    return _inner(reader, given, "cluster", at)
+    return _within(reader, given, "cluster", at)
 
 
 def _place_definition(reader: Reader, service: Json, key: str, at: str, to: str) -> None:
     """A definition without its wrapper, and with what stands beside it there."""
     form = service_form().members["taskDefinition"]
     wrapper = reader.parsed(service[key], form, at)
-    given, here = _inner(reader, wrapper, "taskDefinition", at)
+    given, here = _within(reader, wrapper, "taskDefinition", at)
     given = reader.parsed(given, form, here)
     if here != at:
         reader.places[to] = here
@@ -197,13 +171,13 @@ def _is_container(given: Any) -> bool:
     return isinstance(given, dict) and _key(given, "image") in given
 
 
-def _inner(reader: Reader, given: Any, wrapper: str, at: str) -> tuple[Any, str]:
+def _within(reader: Reader, given: Any, wrapper: str, at: str) -> tuple[Any, str]:
     """What a command's answer, or a resource of CloudFormation's, wraps."""
     if isinstance(given, dict):
         for key in (_key(given, wrapper), "Properties"):
-            if isinstance(inner := given.get(key), dict):
+            if isinstance(wrapped := given.get(key), dict):
                 _drop_beside(reader, given, key, at)
-                return inner, f"{at}.{key}"
+                return wrapped, f"{at}.{key}"
     return given, at
 
 
@@ -216,11 +190,10 @@ def _drop_beside(reader: Reader, given: Json, wrapper: str, at: str) -> None:
 def _take_over_deployment(reader: Reader, service: Json, at: str, to: str) -> None:
     """describe-services has the Service Connect configuration in the deployments (ECS API:
     Deployment)."""
-    deployments = service.get("deployments")
-    for index, each in enumerate(deployments if isinstance(deployments, list) else ()):
-        if not isinstance(each, dict) or not ecs_answers.is_primary(each):
+    for index, each in enumerate(objects(service.get("deployments"))):
+        if not ecs_answers.is_primary(each):
             continue
-        for name in ("serviceConnectConfiguration", "volumeConfigurations"):
+        for name in (_CONNECT, "volumeConfigurations"):
             if each.get(name):
                 where = f"{at}.deployments[{index}].{name}"
                 service[name] = each[name]
@@ -231,44 +204,45 @@ def _take_over_deployment(reader: Reader, service: Json, at: str, to: str) -> No
 # --- what ECS has in several places, and an environment once -------------------------------------
 
 
-def _complete(reader: Reader, request: Json) -> None:
+Part = tuple[Json, str]
+"""The defaults or a service, with its path."""
+
+
+def _complete(found: Findings, request: Json) -> None:
     services = request.get("services")
     if not isinstance(services, list) or not all(isinstance(each, dict) for each in services):
         return
-    defaults = request.get("defaults")
-    defaults = defaults if isinstance(defaults, dict) else {}
+    defaults = inner(request, "defaults")
     parts = [(each, f"services[{index}]") for index, each in enumerate(services)]
-    for part, path in [(defaults, "defaults"), *parts]:
-        _merge_tags(reader, part, path)
-        _drop_alarms_that_are_off(reader, part, path)
+    everywhere = [(defaults, "defaults"), *parts]
+    for part, path in everywhere:
+        _merge_tags(found, part, path)
+        _drop_alarms_that_are_off(found, part, path)
     for part, path in parts:
-        if "serviceConnectConfiguration" not in {**defaults, **part}:
-            _make_room_for_the_proxy(reader, part.get("taskDefinition"), f"{path}.taskDefinition")
-    _one_namespace(reader, request, defaults, parts)
-    _aliases_in_lower_case(reader, request, [(defaults, "defaults"), *parts])
-    _one_cluster(reader, parts)
-    load_balancers.replace(reader, defaults, parts)
+        if _CONNECT not in {**defaults, **part}:
+            _make_room_for_the_proxy(found, part, path)
+    _one_namespace(found, request, everywhere)
+    _aliases_in_lower_case(found, request, everywhere)
+    _one_cluster(found, parts)
+    load_balancers.replace(found, defaults, parts)
 
 
-def _merge_tags(reader: Reader, service: Json, path: str) -> None:
+def _merge_tags(found: Findings, service: Json, path: str) -> None:
     """A definition's tags become the service's, which the definition gets, too."""
-    definition = service.get("taskDefinition")
-    given = definition.pop("tags", None) if isinstance(definition, dict) else None
-    own = service.get("tags", [])
-    if given is not None:
-        if _are_tags(given) and _are_tags(own):
-            named = {tag["key"] for tag in own}
-            own = [*own, *(tag for tag in given if tag["key"] not in named)]
-            service["tags"] = own
-            if given:
-                reader.note("takenOver", f"{path}.taskDefinition.tags", "as tags of the service")
-        elif isinstance(definition, dict):
-            definition["tags"] = given  # told as wrong where it stands
+    definition, own = inner(service, "taskDefinition"), service.get("tags", [])
+    given: Any = definition.get("tags")
+    if _are_tags(own) and _are_tags(given):
+        named = {tag["key"] for tag in own}
+        own = [*own, *(tag for tag in given if tag["key"] not in named)]
+        service["tags"] = own
+        del definition["tags"]
+        if given:
+            found.note("takenOver", f"{path}.taskDefinition.tags", "as tags of the service")
     if _are_tags(own):
         prefixes = naming.RESERVED_TAG_PREFIXES
         reserved = [tag for tag in own if tag["key"].lower().startswith(prefixes)]
         for tag in reserved:
-            reader.note("dropped", f"{path}.tags", f"{tag['key']} is reserved")
+            found.note("dropped", f"{path}.tags", f"{tag['key']} is reserved")
         if reserved:
             service["tags"] = [tag for tag in own if tag not in reserved]
 
@@ -279,87 +253,76 @@ def _are_tags(given: Any) -> bool:
     )
 
 
-def _drop_alarms_that_are_off(reader: Reader, service: Json, path: str) -> None:
+def _drop_alarms_that_are_off(found: Findings, service: Json, path: str) -> None:
     """ECS describes them in every service (recorded: Service.deploymentConfiguration)."""
-    deployment = service.get("deploymentConfiguration")
-    alarms = deployment.get("alarms") if isinstance(deployment, dict) else None
-    if isinstance(alarms, dict) and alarms.get("enable") is False:
-        del service["deploymentConfiguration"]["alarms"]
-        reader.note("dropped", f"{path}.deploymentConfiguration.alarms", "they are off")
+    deployment = inner(service, "deploymentConfiguration")
+    if inner(deployment, "alarms").get("enable") is False:
+        del deployment["alarms"]
+        found.note("dropped", f"{path}.deploymentConfiguration.alarms", "they are off")
 
 
-def _make_room_for_the_proxy(reader: Reader, definition: Any, path: str) -> None:
+def _make_room_for_the_proxy(found: Findings, service: Json, path: str) -> None:
     """Where a service says nothing of Service Connect, it gets its proxy. A container's limit that
     is the whole task's says nothing besides, and would leave the proxy no room."""
-    if not isinstance(definition, dict):
-        return
+    definition = inner(service, "taskDefinition")
     for index, container in enumerate(objects(definition.get("containerDefinitions"))):
         if fargate_rules.is_whole_task(container, definition):
             del container["memory"]
-            where = f"{path}.containerDefinitions[{index}].memory"
-            reader.note("dropped", where, "all of the task's, of which the proxy needs a part")
+            where = f"{path}.taskDefinition.containerDefinitions[{index}].memory"
+            found.note("dropped", where, "all of the task's, of which the proxy needs a part")
 
 
-def _one_namespace(
-    reader: Reader, request: Json, defaults: Json, parts: list[tuple[Json, str]]
-) -> None:
+def _one_namespace(found: Findings, request: Json, parts: list[Part]) -> None:
     """Takes over the namespace that all services name, if the request itself names none."""
-    named: dict[str, str] = {}
-    for part, path in [(defaults, "defaults"), *parts]:
-        connect = part.get("serviceConnectConfiguration")
-        if not isinstance(connect, dict) or not isinstance(name := connect.get("namespace"), str):
-            continue
-        where = f"{path}.serviceConnectConfiguration.namespace"
-        if name.startswith(_ARN):
-            reader.note("replaced", where, "an ARN; the environment's own namespace is used")
+    named: dict[str, Json] = {}
+    for part, path in parts:
+        connect, where = inner(part, _CONNECT), f"{path}.{_CONNECT}.namespace"
+        name = connect.get("namespace")
+        if isinstance(name, str) and name.startswith(_ARN):
+            found.note("replaced", where, "an ARN; the environment's own namespace is used")
             del connect["namespace"]
-        else:
-            named[where] = name
+        elif isinstance(name, str):
+            named[where] = connect
     if "namespace" in request or not named:
         return
-    names = sorted(set(named.values()))
+    names = sorted({connect["namespace"] for connect in named.values()})
     if len(names) > 1:
-        reader.problem(
+        found.problem(
             "services",
-            f"they are in different namespaces ({', '.join(names)}), and an environment has "
-            f'one; leave namespace out in the services, and write "namespace": "{names[0]}" '
-            "beside them, or make an environment for each",
+            f"they are in different namespaces ({', '.join(names)}), and an environment has one; "
+            f'leave namespace out in the services, and write "namespace": "{names[0]}" beside '
+            "them, or make an environment for each",
         )
     else:
         request["namespace"] = names[0]
-        reader.places["namespace"] = next(iter(named))
+        found.places["namespace"] = next(iter(named))
         for where in named:
-            reader.note("takenOver", where, "as the environment's namespace")
-    for part, _ in [(defaults, ""), *parts]:
-        connect = part.get("serviceConnectConfiguration")
-        if isinstance(connect, dict) and isinstance(connect.get("namespace"), str):
-            del connect["namespace"]
+            found.note("takenOver", where, "as the environment's namespace")
+    for connect in named.values():
+        del connect["namespace"]
 
 
-def _aliases_in_lower_case(reader: Reader, request: Json, parts: list[tuple[Json, str]]) -> None:
+def _aliases_in_lower_case(found: Findings, request: Json, parts: list[Part]) -> None:
     """A namespace may have capitals; a client alias, whose default ends in it, may not (ECS API:
     ServiceConnectClientAlias)."""
     namespace = request.get("namespace")
     if not isinstance(namespace, str) or namespace == namespace.lower():
         return
     for part, path in parts:
-        connect = part.get("serviceConnectConfiguration")
-        declared = connect.get("services") if isinstance(connect, dict) else None
-        for index, service in enumerate(objects(declared)):
+        for index, service in enumerate(objects(inner(part, _CONNECT).get("services"))):
             name = service.get("discoveryName", service.get("portName"))
             for number, alias in enumerate(objects(service.get("clientAliases"))):
                 if "dnsName" not in alias and isinstance(name, str):
                     alias["dnsName"] = f"{name}.{namespace}".lower()
-                    where = f"serviceConnectConfiguration.services[{index}].clientAliases[{number}]"
-                    used = f"in lower case: {alias['dnsName']}"
-                    reader.note("replaced", f"{path}.{where}.dnsName", used)
+                    where = f"{path}.{_CONNECT}.services[{index}].clientAliases[{number}].dnsName"
+                    found.note("replaced", where, f"in lower case: {alias['dnsName']}")
 
 
-def _one_cluster(reader: Reader, parts: list[tuple[Json, str]]) -> None:
+def _one_cluster(found: Findings, parts: list[Part]) -> None:
     named = {path: part["cluster"] for part, path in parts if isinstance(part.get("cluster"), str)}
     clusters = sorted({name.rpartition("/")[2] for name in named.values()})
     if len(clusters) > 1:
-        reader.problem(
+        found.problem(
             "services",
             f"they are in different clusters ({', '.join(clusters)}), and an environment has "
             "one; leave cluster out, or make an environment for each",

@@ -35,7 +35,9 @@ def problems(
 ) -> Iterator[Problem]:
     """`holder`: a container or the Service Connect configuration, `path`: its path. `region`: the
     stack's. `plain_values`: the names of options that are no secrets."""
-    configuration: ReadOnlyJson = holder.get("logConfiguration", {})
+    configuration: ReadOnlyJson | None = holder.get("logConfiguration")
+    if not configuration:
+        return
     options: ReadOnlyJson = configuration.get("options", {})
     secret = {each.get("name") for each in configuration.get("secretOptions", ())}
     here = f"{path}.logConfiguration.options"
