@@ -35,7 +35,6 @@ from localcloud.tasks.scripted_edges import (
     PROOF_SECONDS,
     PROVEN,
     SETTLED_SECONDS,
-    WRONG_STATUS,
     EdgeResult,
     EdgeScript,
 )
@@ -96,9 +95,15 @@ def answers_nothing() -> Script:
 
 
 def serves_elsewhere() -> Script:
-    """Starts, keeps running, and serves at another port, or in another protocol, than its endpoint
-    says: its proxy answers 503."""
+    """Starts, keeps running, and serves at another port than its endpoint says: its proxy answers
+    503."""
     return Script(answer=HttpAnswer(503, "envoy", instead_of_application=True))
+
+
+def serves_otherwise() -> Script:
+    """Starts, keeps running, and serves in another protocol than its endpoint says: its proxy
+    answers 502. A connection of TCP is open all the same."""
+    return Script(answer=HttpAnswer(502, "envoy", instead_of_application=True))
 
 
 def pull_failed(reason: str, after: float = 0.0) -> Script:
@@ -331,7 +336,7 @@ class ScriptedRuntime:
             if seen.code in (PROVEN, NO_NAME):
                 end = partial(self._end, play.task.task_id, container.name, seen.code, None)
                 self._clock.call_later(PROOF_SECONDS if seen.code == PROVEN else NAME_SECONDS, end)
-            elif seen.settles:
+            elif seen.meant:
                 settle = partial(self._settle, play, container.name, seen)
                 self._clock.call_later(SETTLED_SECONDS, settle)
 
@@ -340,7 +345,7 @@ class ScriptedRuntime:
         with self._lock:
             same = play.seen.get(container) == seen
         if same:
-            self._end(play.task.task_id, container, WRONG_STATUS, None)
+            self._end(play.task.task_id, container, seen.code, None)
 
     def _sees_another(self, edge: EdgeScript, play: _Play, container: Container) -> bool:
         before = play.seen.get(container.name)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from localcloud.tasks.runtime import Task
 from localcloud.tasks.scripted_answers import HttpAnswer
 
-PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
+PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS, NO_ANSWER = 0, 10, 11, 12, 13
 """Exit codes."""
 
 NAME_SECONDS = 5.0
@@ -24,11 +24,16 @@ SETTLED_SECONDS = 10.0
 
 _OF_A_START = (429, 502, 503, 504)
 """Statuses that may change by themselves, because the application may still be starting."""
-_OF_SERVERS_PROXY = {
+_NOTHING_BEHIND = {
     "http": "HTTP 503 of the server's proxy: nothing answers behind it",
     "http2": "HTTP/2 503 of the server's proxy: nothing answers behind it",
     "grpc": "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy",
     "tcp": "closed by the proxy",
+}
+_ANOTHER_PROTOCOL = {
+    "http": "HTTP 502 of the server's proxy: another protocol is spoken behind it",
+    "http2": "HTTP/2 502 of the server's proxy: another protocol is spoken behind it",
+    "grpc": "gRPC UNAVAILABLE: another protocol is spoken behind the proxy",
 }
 
 
@@ -41,18 +46,13 @@ class EdgeResult:
     said: str
     status: int = 0
     """The HTTP status of the application; 0 if it gave none."""
-    reached: bool = False
-    """Whether the server's proxy was reached."""
-
-    @property
-    def settles(self) -> bool:
-        """Whether the answer is one that an application gives on purpose."""
-        return self.code == WRONG_STATUS and self.status not in _OF_A_START
+    meant: bool = False
+    """Whether the application gives this answer on purpose."""
 
     def line(self, alias: str) -> str:
         """As the program of functions/bivouac/proof prints it."""
-        seen = {"code": self.code, "status": self.status, "reached": self.reached}
-        return json.dumps({"edge": alias, "said": self.said, **seen, "failures": 0, "asked": 0})
+        seen = {"code": self.code, "status": self.status, "failures": 0, "asked": 0}
+        return json.dumps({"edge": alias, "said": self.said, **seen})
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,20 @@ class EdgeScript:
             # A server that refuses connections is skipped if there is another one.
             said = "HTTP 503 of the proxy: it has no server to pass this on to"
             return EdgeResult(NO_CONNECTION, said, 503)
-        if any(answer.instead_of_application for answer in given):
-            said = _OF_SERVERS_PROXY[self.protocol]
-            return EdgeResult(NO_CONNECTION, said, reached=self.protocol != "tcp")
+        of_proxy = {answer.status for answer in given if answer.instead_of_application}
+        if 503 in of_proxy:
+            return EdgeResult(NO_ANSWER, _NOTHING_BEHIND[self.protocol])
+        if 502 in of_proxy and self.protocol != "tcp":
+            return EdgeResult(NO_ANSWER, _ANOTHER_PROTOCOL[self.protocol], meant=True)
         if self.protocol == "tcp":
             return EdgeResult(PROVEN, "stays open, 3 times in a row")
         if self.protocol == "grpc":
-            return EdgeResult(PROVEN, "SERVING, 8 times in a row", reached=True)
+            return EdgeResult(PROVEN, "SERVING, 8 times in a row")
         expected = range(self.lowest_status, self.highest_status + 1)
         for answer in given:
             if answer.status not in expected:
                 said = f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
-                return EdgeResult(WRONG_STATUS, said, answer.status, reached=True)
+                meant = answer.status not in _OF_A_START
+                return EdgeResult(WRONG_STATUS, said, answer.status, meant)
         said = f"HTTP {given[0].status}, 8 times in a row"
-        return EdgeResult(PROVEN, said, given[0].status, reached=True)
+        return EdgeResult(PROVEN, said, given[0].status)

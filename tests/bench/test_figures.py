@@ -19,7 +19,7 @@ from bench.figures import (
     summarize,
     targets,
 )
-from bivouac.proof.edge_row import IN_A_ROW
+from bivouac.proof.edge_rules import IN_A_ROW
 from localcloud.timings import AWS_LIKE
 
 STARTED = 1_000.0

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bivouac.proof.edge_client import PROVEN, EdgeClient
+from bivouac.proof.edge_client import EdgeClient
+from bivouac.proof.edge_rules import PROVEN
 from localcloud.tasks import own_images
 from localcloud.tasks.images import STAND_IN, CannotPullError, Launch, pull
 from tests.localcloud.running_tasks import container

@@ -14,7 +14,7 @@ import pytest
 
 from bivouac.proof import edge_lines
 from bivouac.proof.asking import Question, ask
-from bivouac.proof.edge_client import NO_CONNECTION, PROVEN
+from bivouac.proof.edge_rules import NO_ANSWER, PROVEN
 from bivouac.proof.fault import Fault
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.tasks.runtime import AppProtocol, Task
@@ -103,13 +103,13 @@ def test_exit_codes_say_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> N
         "db": (0, ["db:80 stays open", "db:80 stays open, 3 times in a row"]),
         "broken": (12, ["broken:80 HTTP 500, expected 200-399"]),
         "starting": (
-            11,
+            13,
             ["starting:80 HTTP 503 of the server's proxy: nothing answers behind it"],
         ),
         "empty": (11, ["empty:80 HTTP 503 of the proxy: it has no server to pass this on to"]),
         "unknown": (10, ["unknown:80 does not resolve"]),
-        "dead": (11, ["dead:80 closed by the proxy"]),
-        "elsewhere": (11, ["api:81 connection refused"]),
+        "dead": (13, ["dead:80 closed by the proxy"]),
+        "elsewhere": (13, ["api:81 connection refused"]),
     }
     codes = proof(witness, client)
     calls = {name: ("api", {"port": 81}) if name == "elsewhere" else (name, {}) for name in codes}
@@ -122,7 +122,7 @@ def test_exit_codes_say_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> N
         "db": None,
         "broken": Fault.STATUS,
         "starting": Fault.NO_ANSWER,
-        "dead": Fault.CONNECTION,
+        "dead": Fault.NO_ANSWER,
         "empty": Fault.CONNECTION,
         "unknown": Fault.NAME,
     }
@@ -173,8 +173,8 @@ def test_http2_and_grpc_edges_are_proven_by_their_protocol_alone(isolation: Any)
         assert proof(witness, client) == {
             "web2": PROVEN,
             "rpc": PROVEN,
-            "rpc-elsewhere": NO_CONNECTION,
-            "rpc-of-http": NO_CONNECTION,
+            "rpc-elsewhere": NO_ANSWER,
+            "rpc-of-http": NO_ANSWER,
         }
         assert fault(witness, "rpc-elsewhere") is fault(witness, "rpc-of-http") is Fault.NO_ANSWER
 
@@ -234,7 +234,7 @@ def test_an_endpoint_of_the_wrong_protocol_is_not_what_its_application_answers()
         runtime.set_endpoint("rpc", [(server.private_ip, 80)])
         client = task(2, IDLE, asks("rpc", 20), aliases=(alias("rpc", "rpc"),))
         witness = started(runtime, client)
-        witness.sees_line(log("rpc"), "HTTP 502 of the server's proxy")
+        witness.sees_line(log("rpc"), "another protocol is spoken")
 
 
 def test_a_python_server_listens_at_its_aliass_port() -> None:

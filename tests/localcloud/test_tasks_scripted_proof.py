@@ -19,8 +19,15 @@ from localcloud.tasks.scripted import (
     proof_client,
     runs,
     serves_elsewhere,
+    serves_otherwise,
 )
-from localcloud.tasks.scripted_edges import NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS
+from localcloud.tasks.scripted_edges import (
+    NO_ANSWER,
+    NO_CONNECTION,
+    NO_NAME,
+    PROVEN,
+    WRONG_STATUS,
+)
 from tests.localcloud.proofs import IDLE, PYTHON, asks, log, said
 from tests.localcloud.running_tasks import Witness, alias, container, serves, task
 
@@ -63,7 +70,8 @@ def prove(
         (answers(404), WRONG_STATUS, "api:80 HTTP 404, expected 200-399"),
         (answers_nothing(), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),
         (exits(1), NO_CONNECTION, "api:80 HTTP 503 of the proxy"),
-        (serves_elsewhere(), NO_CONNECTION, "api:80 HTTP 503 of the server's proxy"),
+        (serves_elsewhere(), NO_ANSWER, "api:80 HTTP 503 of the server's proxy"),
+        (serves_otherwise(), NO_ANSWER, "api:80 HTTP 502 of the server's proxy: another protocol"),
     ],
 )
 def test_the_servers_script_decides(
@@ -75,7 +83,8 @@ def test_the_servers_script_decides(
     serve(runtime)
     client, witness = prove(runtime)
     clock.advance(AN_HOUR)
-    assert witness.exits(client, "api") == ([] if code == NO_CONNECTION else [(code, None)])
+    may_start = script in (answers_nothing(), exits(1), serves_elsewhere())
+    assert witness.exits(client, "api") == ([] if may_start else [(code, None)])
     assert said(witness.lines(log("api")), "api")[-1].startswith(line)
     runtime.stop(client.task_id)
     clock.advance(1)
@@ -120,6 +129,6 @@ def test_the_scripts_read_bivouacs_commands() -> None:
     script = proof_client(asks("api", 600, port=81, app_protocol=None)).edge
     assert script is not None
     assert (script.dns_name, script.port, script.protocol) == ("api", 81, "tcp")
-    codes = {PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS}
+    codes = {PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS, NO_ANSWER}
     assert codes == set(edge_command.EXIT_MEANING)
     assert proof_client(replace(IDLE, name="other")).edge is None

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from bivouac.aws import ecs_answers
 from bivouac.proof import asking, edge_client, edge_http2
 from bivouac.proof.asking import Protocol, Question
-from bivouac.proof.edge_client import NO_CONNECTION, PROVEN, EdgeClient
+from bivouac.proof.edge_client import EdgeClient
+from bivouac.proof.edge_rules import NO_ANSWER, NO_CONNECTION, PROVEN
+from bivouac.proof.fault import Fault
 from localcloud.images.http2_server import Http2Server
 from tests.servers import ANY_PORT, port_of, running, serving
 
@@ -29,6 +31,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy stands before these servers: test_tasks_envoy.py has one."""
     monkeypatch.setattr(asking, "ATTEMPT_SECONDS", SECONDS)
     monkeypatch.setattr(edge_client, "ATTEMPT_SECONDS", SECONDS)
+    monkeypatch.setattr(edge_http2, "ATTEMPT_SECONDS", SECONDS)
     monkeypatch.setattr(ecs_answers, "came_through_proxy", lambda headers: True)
 
 
@@ -201,7 +204,9 @@ NO_PROOF_OF_HTTP2: dict[str, Act] = {
 def test_a_port_that_only_stays_open_is_no_proof_and_ends_in_time(
     ask: Asking, protocol: Protocol, name: str
 ) -> None:
-    assert not seen_in_time(ask, protocol, NO_PROOF_OF_HTTP2[name]).good
+    seen = seen_in_time(ask, protocol, NO_PROOF_OF_HTTP2[name])
+    assert not seen.good
+    assert "nohttp2error" not in seen.words.lower()
 
 
 # --- HTTP/1.1 ------------------------------------------------------------------------------------
@@ -333,15 +338,54 @@ def test_headers_are_read_as_hpack_writes_them(
     assert edge_http2.decoded(block) == dict(headers)
 
 
-def test_a_proxys_refusal_of_grpc_is_no_answer_of_the_application() -> None:
-    """Envoy answers a gRPC request in gRPC: UNAVAILABLE."""
+OF_SERVERS_PROXY = ("x-envoy-upstream-service-time", "1")
+"""The client's proxy adds it to what it passes on."""
+RESET = "upstream connect error or disconnect/reset before headers. reset reason: "
 
-    refused = over_http2(
-        (":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"), flags=5
-    )
-    with serving(answers(refused)) as port:
+
+def unavailable(reason: str, *more: tuple[str, str]) -> bytes:
+    """Envoy answers a gRPC request in gRPC, with headers alone."""
+    of_grpc = (("content-type", "application/grpc"), ("grpc-status", "14"))
+    told = ("grpc-message", RESET + reason)
+    return over_http2((":status", "200"), *of_grpc, told, *more, flags=5)
+
+
+@pytest.mark.parametrize(("more", "code"), [((), NO_CONNECTION), ((OF_SERVERS_PROXY,), NO_ANSWER)])
+def test_a_proxys_refusal_of_grpc_is_no_answer_of_the_application(
+    more: tuple[tuple[str, str], ...], code: int
+) -> None:
+    """It may still be starting."""
+    with serving(answers(unavailable("remote connection failure", *more))) as port:
         assert "nothing answers gRPC" in probe("grpc", port).words
-        assert EdgeClient("127.0.0.1", str(port), "grpc", "/", "0", "0").attempt() == (
-            NO_CONNECTION,
-            "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy",
-        )
+        client = EdgeClient("127.0.0.1", str(port), "grpc", "/", "0", "0")
+        assert client.attempt() == (code, "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy")
+        assert not client.meant
+
+
+def of_http(status: str, body: str = "") -> bytes:
+    """Through both proxies."""
+    data = edge_http2.frame(edge_http2.DATA, 1, 1, body.encode())
+    return over_http2((":status", status), OF_SERVERS_PROXY) + data
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer"),
+    [
+        ("grpc", unavailable("protocol error", OF_SERVERS_PROXY)),
+        ("grpc", of_http("200")),
+        ("http2", of_http("502", f"{RESET}protocol error")),
+    ],
+    ids=["HTTP behind gRPC", "HTTP/2 behind gRPC", "HTTP behind HTTP/2"],
+)
+def test_an_application_that_speaks_another_protocol_has_started_and_means_it(
+    protocol: Protocol, answer: bytes
+) -> None:
+    """So it is told like a wrong status, and not at the deadline only."""
+    with serving(answers(answer)) as port:
+        probed = asking.ask(Question(protocol, "/", 200, 399), ("127.0.0.1", port))
+        client = EdgeClient("127.0.0.1", str(port), protocol, "/", "200", "399")
+        code, said = client.attempt()
+    assert (probed.good, probed.fault, probed.by_application) == (False, Fault.NO_ANSWER, True)
+    assert (code, client.meant) == (NO_ANSWER, True)
+    for words in (probed.observed, said):
+        assert "is spoken behind" in words or "that is not gRPC" in words

@@ -20,7 +20,6 @@ CONTENT: dict[str, Any] = {
     "said": "HTTP 500, expected 200-299",
     "code": 12,
     "status": 500,
-    "reached": True,
     "failures": 0,
     "asked": 0,
 }
@@ -55,14 +54,14 @@ def test_what_the_program_prints_is_read_back(
     """However it ends: a line stays one line, and short enough to be read."""
     name = "a" * 127
     client = EdgeClient(name, "65535", "http", "/", "200", "399")
-    client.status, client.reached = 404, True
+    client.status = 404
     client.row.failures, client.row.asked = 2, 9
     client.report(12, said)
     (printed,) = capsys.readouterr().out.splitlines()
     edge = Edge("web", "api", "http", name, 65535, "http", "/", 200, 399)
     found = edge_lines.read(printed, edge)
     assert found is not None
-    assert (found.code, found.status, found.reached) == (12, 404, True)
+    assert (found.code, found.status) == (12, 404)
     assert (found.failures, found.asked) == (2, 9)
     assert found.said[:5] == said.replace("\n", " ")[:5]
     assert len(found.said) <= 200
@@ -71,9 +70,9 @@ def test_what_the_program_prints_is_read_back(
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"code": 10, "status": 0, "reached": False}, Fault.NAME),
-        ({"code": 11, "status": 0, "reached": False}, Fault.CONNECTION),
-        ({"code": 11, "status": 503, "reached": True}, Fault.NO_ANSWER),
+        ({"code": 10, "status": 0}, Fault.NAME),
+        ({"code": 11, "status": 0}, Fault.CONNECTION),
+        ({"code": 13, "status": 503}, Fault.NO_ANSWER),
         ({"code": 12}, Fault.STATUS),
         ({"code": 0, "status": 200}, None),
         ({"code": 0, "status": 200, "failures": 2, "asked": 9}, None),
@@ -100,19 +99,18 @@ def test_the_fields_decide_and_the_words_do_not(
         f"web says: {line()}",
         f"{line()} {line()}",
         line(edge="db:5432"),
-        line(code=13),
+        line(code=14),
         line(code="12"),
         line(code=True),
         line(code=None),
         line(status="500"),
-        line(reached=1),
-        line(reached="false"),
+        line(failures="0"),
         line(said=None),
         line(failures=-1),
         line(failures=9, asked=8),
         line(said="x" * 3_000),
         json.dumps([CONTENT]),
-        json.dumps({key: CONTENT[key] for key in CONTENT if key != "reached"}),
+        json.dumps({key: CONTENT[key] for key in CONTENT if key != "asked"}),
         "null",
         "NaN",
         "[" * 2_900,
@@ -148,6 +146,11 @@ def test_people_read_the_words_with_the_counts_but_no_secrets() -> None:
     )
     secret = line(said="closed: password=hunter2-hunter2")
     assert "hunter2" not in edge_lines.for_people(secret, EDGE)
+
+
+def test_a_line_of_an_earlier_version_is_read_by_its_code() -> None:
+    """It said in a field of its own whether the server's proxy was reached."""
+    assert read(line(code=11, reached=True)).fault is Fault.CONNECTION
 
 
 def test_a_status_that_is_none_is_none() -> None:

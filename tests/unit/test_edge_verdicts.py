@@ -24,6 +24,7 @@ def reading(fault: Fault | None, observed: str = "seen", client: str = "web") ->
     [
         (Fault.NAME, Category.CONNECTIVITY, "web cannot resolve api"),
         (Fault.CONNECTION, Category.NETWORK, "security groups of api admit those of web"),
+        (Fault.NO_ANSWER, Category.CONNECTIVITY, "api was reached, so no security group"),
         (Fault.STATUS, Category.CONNECTIVITY, "`connect` entry from web to api"),
         (Fault.EXIT_CODE, Category.CONNECTIVITY, "ProofImage"),
         (Fault.NEVER_RAN, Category.CONNECTIVITY, "ProofImage"),
@@ -50,11 +51,10 @@ def test_edges_are_reported_clearest_fault_first() -> None:
     )
 
 
-def printed(code: int, said: str, status: int = 0, reached: bool = False, failures: int = 0) -> str:
+def printed(code: int, said: str, status: int = 0, failures: int = 0) -> str:
     """A line of the client's log."""
-    seen = {"code": code, "status": status, "reached": reached}
     counts = {"failures": failures, "asked": 4 * failures}
-    return json.dumps({"edge": "api:8080", "said": said, **seen, **counts})
+    return json.dumps({"edge": "api:8080", "said": said, "code": code, "status": status, **counts})
 
 
 @pytest.mark.parametrize(
@@ -66,23 +66,29 @@ def printed(code: int, said: str, status: int = 0, reached: bool = False, failur
             "web cannot resolve api",
         ),
         (
-            printed(12, "HTTP 500, expected 200-299", 500, True),
+            printed(12, "HTTP 500, expected 200-299", 500),
             Category.CONNECTIVITY,
             '"expectStatus": "500" in the `connect` entry from web to api',
         ),
-        (printed(11, "connection refused"), Category.NETWORK, "security groups"),
+        (printed(11, "timed out after 3 s"), Category.NETWORK, "security groups of api admit"),
         (
-            printed(11, "HTTP 503 of the server's proxy: nothing answers behind it", 503, True),
+            printed(13, "connection refused"),
+            Category.CONNECTIVITY,
+            "no security group is in the way",
+        ),
+        (printed(13, "closed by the proxy"), Category.CONNECTIVITY, "listens on its containerPort"),
+        (
+            printed(13, "HTTP 503 of the server's proxy: nothing answers behind it", 503),
             Category.CONNECTIVITY,
             "listens on its containerPort",
         ),
         (
-            printed(11, "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy", 0, True),
+            printed(13, "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy"),
             Category.CONNECTIVITY,
             "listens on its containerPort",
         ),
         (
-            printed(11, "HTTP/2 200 that is not gRPC", 0, True),
+            printed(13, "HTTP/2 200 that is not gRPC"),
             Category.CONNECTIVITY,
             "appProtocol",
         ),
@@ -106,7 +112,7 @@ def test_a_pending_edge_is_diagnosed_by_its_clients_last_line(
 def test_an_edge_that_answers_by_turns_is_told_with_the_counts() -> None:
     """Whatever its last answer was: the client is in the middle of a row."""
     found = edge_verdicts.edges_not_proven([reading(None, "still asking")], 30)
-    line = printed(0, "HTTP 200", 200, True, failures=5)
+    line = printed(0, "HTTP 200", 200, failures=5)
     told = edge_verdicts.with_log(found, reading(None).edge, [line])
     assert told.category is Category.CONNECTIVITY
     assert "right and wrong by turns" in told.next_step
@@ -118,7 +124,7 @@ def test_an_edge_that_answers_by_turns_is_told_with_the_counts() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [printed(0, "HTTP 200", 200, True), printed(0, "stays open, 3 times in a row")],
+    [printed(0, "HTTP 200", 200), printed(0, "stays open, 3 times in a row")],
 )
 def test_a_successful_last_line_changes_nothing(line: str) -> None:
     asked = reading(None, "still asking")
@@ -133,7 +139,7 @@ def test_a_successful_last_line_changes_nothing(line: str) -> None:
         "api:8080 does not resolve",
         "api:8080 HTTP 404, expected 200-299",
         "exec /usr/bin/python: no such file or directory",
-        printed(12, "HTTP 404, expected 200-299", 404, True)[:60],
+        printed(12, "HTTP 404, expected 200-299", 404)[:60],
     ],
 )
 def test_a_log_without_a_reading_decides_nothing_and_is_said_to_have_none(
@@ -152,7 +158,7 @@ def test_the_next_step_of_an_edge_names_a_field_of_the_request() -> None:
     """Without `connect`, the `probe` of the server says what is asked and expected."""
     asked = reading(Fault.STATUS, client="")
     found = edge_verdicts.edges_not_proven([asked], 30)
-    line = printed(12, "HTTP 404, expected 200-299", 404, True)
+    line = printed(12, "HTTP 404, expected 200-299", 404)
     told = edge_verdicts.with_log(found, asked.edge, [line])
     assert "the `probe` of api" in told.next_step
     assert "connect" not in told.next_step

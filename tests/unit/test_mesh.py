@@ -19,7 +19,7 @@ from bivouac.environment.blueprint import (
     register_task_definition_arguments,
     service_specification,
 )
-from bivouac.proof import edge_client
+from bivouac.proof import edge_rules
 from bivouac.proof.fault import Fault
 from bivouac.proof.mesh import (
     EDGES_PER_TASK,
@@ -238,9 +238,10 @@ def test_an_edge_whose_container_succeeded_is_proven_while_others_are_pending() 
 @pytest.mark.parametrize(
     ("exit_code", "fault", "told"),
     [
-        (edge_client.NO_NAME, Fault.NAME, "does not resolve"),
-        (edge_client.NO_CONNECTION, Fault.CONNECTION, "connection failed"),
-        (edge_client.WRONG_STATUS, Fault.STATUS, "wrong status"),
+        (edge_rules.NO_NAME, Fault.NAME, "does not resolve"),
+        (edge_rules.NO_CONNECTION, Fault.CONNECTION, "connection failed"),
+        (edge_rules.WRONG_STATUS, Fault.STATUS, "wrong status"),
+        (edge_rules.NO_ANSWER, Fault.NO_ANSWER, "nothing behind it answers"),
         (127, Fault.EXIT_CODE, "exit code 127"),
         (137, Fault.EXIT_CODE, "exit code 137"),
     ],
@@ -280,7 +281,7 @@ DEPLOYMENTS = {"web": "ecs-svc/1", "api": "ecs-svc/2", "backend": "ecs-svc/3"}
 
 def proven(blueprint: Blueprint) -> list[EdgeProof]:
     (client,) = proof_clients(blueprint, 1)
-    found = read_edges(client, task(ended(1, 0), ended(2, edge_client.NO_CONNECTION)))
+    found = read_edges(client, task(ended(1, 0), ended(2, edge_rules.NO_CONNECTION)))
     return [proof(reading.edge, reading, DEPLOYMENTS, NOW) for reading in found]
 
 

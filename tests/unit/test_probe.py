@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bivouac.proof import asking, probe, row
+from bivouac.proof import asking, edge_rules, probe, row
 from bivouac.proof.check import Check, CheckOutcome
 from bivouac.proof.probe import Target
 from tests.servers import port_of, running, serving, unused_port
 
-LONGEST_SECONDS, ATTEMPT_SECONDS = row.LONGEST_SECONDS, asking.ATTEMPT_SECONDS
+LONGEST_SECONDS, ATTEMPT_SECONDS = row.LONGEST_SECONDS, edge_rules.ATTEMPT_SECONDS
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bivouac.proof import row
-from bivouac.proof.edge_row import IN_A_ROW, OF_CONNECTIONS, Row
+from bivouac.proof.edge_rules import IN_A_ROW, OF_CONNECTIONS, Row
 from bivouac.proof.row import Answer
 
 HALF = Fraction(1, 2)

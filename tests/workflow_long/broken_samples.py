@@ -1,4 +1,4 @@
-"""The samples of events/samples, each broken in six ways that people meet, and what they should be
+"""The samples of events/samples, each broken in ways that people meet, and what they should be
 told.
 
 Each is played on the local cloud with AWS's times, on a clock of its own, and its first verdict is
@@ -29,6 +29,7 @@ from localcloud.tasks.scripted import (
     pull_failed,
     runs,
     serves_elsewhere,
+    serves_otherwise,
     unhealthy,
 )
 from tests.functional.account import SETTINGS, TABLE, BivouacAccount
@@ -290,6 +291,17 @@ BREAKAGES: tuple[Breakage, ...] = (
     ),
     Breakage(
         "voting-app",
+        "a database at another port",
+        container("db", containerPort=5433),
+        "connectivity",
+        "result -> db:db",
+        "no security group is in the way",
+        DEADLINE,
+        "closed by the proxy",
+        {"db": serves_elsewhere()},
+    ),
+    Breakage(
+        "voting-app",
         "a host that no client alias has",
         container("worker", environment=[{"name": "REDIS_HOST", "value": "cache"}]),
         "container exit",
@@ -350,9 +362,20 @@ BREAKAGES: tuple[Breakage, ...] = (
         "connectivity",
         "gateway -> greeter:greeter",
         "appProtocol",
-        DEADLINE,
-        "nothing answers behind it",
-        {"greeter": serves_elsewhere()},
+        READY_AND_ANSWERED,
+        "another protocol is spoken behind it",
+        {"greeter": serves_otherwise()},
+    ),
+    Breakage(
+        "greeter-grpc",
+        "HTTP behind an appProtocol of gRPC",
+        nothing,
+        "connectivity",
+        "gateway -> greeter:greeter",
+        "appProtocol",
+        READY_AND_ANSWERED,
+        "another protocol is spoken behind the proxy",
+        {"greeter": serves_otherwise()},
     ),
     Breakage(
         "greeter-grpc",
@@ -362,6 +385,17 @@ BREAKAGES: tuple[Breakage, ...] = (
         "gateway -> greeter:greeter",
         "containerPort",
         DEADLINE,
+        "nothing answers gRPC",
+        {"greeter": serves_elsewhere()},
+    ),
+    Breakage(
+        "greeter-grpc",
+        "gRPC at another port, of an application that says that it has started",
+        container("greeter", containerPort=50052, healthCheck=checked("true")),
+        "connectivity",
+        "gateway -> greeter:greeter",
+        "containerPort",
+        READY_AND_ANSWERED,
         "nothing answers gRPC",
         {"greeter": serves_elsewhere()},
     ),

@@ -1,4 +1,4 @@
-"""Each sample of events/samples, broken in six ways: the right cause, early, and what to do."""
+"""Each sample of events/samples, broken in many ways: the right cause, early, and what to do."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ def elsewhere() -> Iterator[Executor]:
         yield pool
 
 
-def test_every_sample_is_broken_in_six_ways() -> None:
+def test_every_sample_is_broken_in_six_ways_at_least() -> None:
     samples = {file.stem for file in (EVENTS / "samples").glob("*.json")}
-    assert Counter(each.sample for each in BREAKAGES) == dict.fromkeys(samples, 6)
+    in_six = dict.fromkeys(samples, 6)
+    more = {"greeter-grpc": 8, "voting-app": 7}
+    assert Counter(each.sample for each in BREAKAGES) == in_six | more
 
 
 @pytest.mark.parametrize("number", range(len(BREAKAGES)), ids=[each.name for each in BREAKAGES])

@@ -227,6 +227,12 @@ def came_through_proxy(headers: Headers) -> bool:
     return server.lower() == "envoy" or headers.get(_UPSTREAM_TIME) is not None
 
 
+def hears_another_protocol(reason: bytes) -> bool:
+    """Whether the proxy's own answer says that the application has answered, but not in the port's
+    appProtocol. Recorded in many reports of gRPC; Envoy's own source, StreamResetReason."""
+    return bool(_OF_PROXY.match(reason)) and b"protocol error" in reason
+
+
 def is_of_proxy(status: int, headers: Headers, body: bytes) -> bool:
     """Whether the proxy gave the answer, because the application gave none."""
     if status not in _GATEWAY_STATUSES:

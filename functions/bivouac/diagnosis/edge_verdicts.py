@@ -88,9 +88,10 @@ def _edge_step(reading: EdgeReading) -> str:
             return by_turns(edge.server)
         case Fault.NO_ANSWER:
             return (
-                f"{edge.server} was reached, but nothing answers {edge.app_protocol or 'TCP'} "
-                "there: check that its application listens on its containerPort on all addresses, "
-                "not only on 127.0.0.1, and that it speaks the appProtocol of the port."
+                f"{edge.server} was reached, so no security group is in the way, but nothing "
+                f"answers {edge.app_protocol or 'TCP'} there: check that its application listens "
+                "on its containerPort on all addresses, not only on 127.0.0.1, and that it speaks "
+                "the appProtocol of the port."
             )
         case _:
             return (

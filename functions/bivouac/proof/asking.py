@@ -14,6 +14,7 @@ from typing import Literal
 from bivouac.aws import ecs_answers
 from bivouac.environment.blueprint import status_range
 from bivouac.proof import edge_http
+from bivouac.proof.edge_rules import ATTEMPT_SECONDS, NOT_YET, TCP_OPEN_SECONDS
 from bivouac.proof.fault import Fault
 from bivouac.proof.row import TEXT_LIMIT, Answer
 from bivouac.redaction.text import redacted
@@ -21,14 +22,9 @@ from bivouac.redaction.text import redacted
 Protocol = Literal["http", "http2", "grpc", "tcp"]
 Address = tuple[str, int]
 
-ATTEMPT_SECONDS = 3.0
-TCP_OPEN_SECONDS = 1.0
-"""A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
 USER_AGENT = "bivouac-probe"
 
 _NOT_OF_PROXY = "it did not come through the Service Connect proxy"
-_NOT_YET = (429, 502, 503, 504)
-"""What applications and their gateways answer while they start (RFC 9110, RFC 6585)."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +94,19 @@ def _judged(
     if not ecs_answers.came_through_proxy(headers):
         return Answer(False, f"{observed}: {_NOT_OF_PROXY}", Fault.NO_ANSWER)
     if ecs_answers.is_of_proxy(status, headers, body):
-        return Answer.bad(f"{spoken} {status} of the proxy: nothing answers {spoken} behind it")
+        return _of_proxy(f"{spoken} {status} of the proxy", spoken, body)
     if question.lowest_status <= status <= question.highest_status:
         return Answer(True, observed)
     told = f"{observed}: expected {question.expected}"
-    return Answer(False, told, Fault.STATUS, status, by_application=status not in _NOT_YET)
+    return Answer(False, told, Fault.STATUS, status, by_application=status not in NOT_YET)
+
+
+def _of_proxy(told: str, spoken: str, why: bytes) -> Answer:
+    """An answer that the proxy gives in place of the application; `why` is the proxy's reason."""
+    if ecs_answers.hears_another_protocol(why):
+        said = f"{told}: another protocol than {spoken} is spoken behind it"
+        return Answer(False, said, Fault.NO_ANSWER, by_application=True)
+    return Answer.bad(f"{told}: nothing answers {spoken} behind it")
 
 
 # --- gRPC ----------------------------------------------------------------------------------------
@@ -141,15 +145,16 @@ def _ask_grpc(address: Address) -> Answer:
     if not reply.headers.get("content-type", "").startswith(_GRPC_TYPE) or not code:
         told = f"HTTP/2 {reply.status} that is not gRPC"
         if ecs_answers.is_of_proxy(reply.status, reply.headers, reply.body):
-            return Answer.bad(f"{told}, of the proxy: nothing answers gRPC behind it")
-        settled = reply.status not in _NOT_YET
+            return _of_proxy(f"{told}, of the proxy", "gRPC", reply.body)
+        settled = reply.status not in NOT_YET
         return Answer(False, told, Fault.NO_ANSWER, by_application=settled)
     if code == _OK:
         if reply.body[5:] == _SERVING:
             return Answer(True, "gRPC health SERVING")
         return Answer.bad("gRPC health NOT SERVING")
     if code == _UNAVAILABLE:
-        return Answer.bad("gRPC UNAVAILABLE (14) of the proxy: nothing answers gRPC behind it")
+        why = reply.headers.get("grpc-message", "").encode()
+        return _of_proxy("gRPC UNAVAILABLE (14) of the proxy", "gRPC", why)
     return Answer(True, f"speaks gRPC (grpc-status {code})")
 
 

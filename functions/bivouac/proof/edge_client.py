@@ -18,16 +18,23 @@ from typing import Any
 
 from bivouac.proof.edge_http import get
 from bivouac.proof.edge_http2 import ASKING
-from bivouac.proof.edge_row import IN_A_ROW, OF_CONNECTIONS, Row
+from bivouac.proof.edge_rules import (
+    ATTEMPT_SECONDS,
+    IN_A_ROW,
+    NO_ANSWER,
+    NO_CONNECTION,
+    NO_NAME,
+    NOT_YET,
+    OF_CONNECTIONS,
+    PROVEN,
+    SETTLED_SECONDS,
+    TCP_OPEN_SECONDS,
+    WRONG_STATUS,
+    Row,
+)
 
-PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS = 0, 10, 11, 12
-ATTEMPT_SECONDS = 3.0
 NAME_SECONDS = 5.0
-TCP_OPEN_SECONDS = 1.0
-SETTLED_SECONDS = 10.0
-"""An application that has given the same wrong answer for so long has started, and means it."""
-NOT_YET = (429, 502, 503, 504)
-OF_SERVERS_PROXY = b"upstream connect error or disconnect/reset before headers"
+OF_SERVERS_PROXY = b"upstream connect error"
 
 
 class EdgeClient:
@@ -38,13 +45,11 @@ class EdgeClient:
         asking = {"http": EdgeClient.ask_http, "tcp": EdgeClient.ask_tcp, **ASKING}
         self.ask = asking[protocol]
         self.path = path
-        self.seconds = ATTEMPT_SECONDS
         self.expected = range(int(lowest), int(highest) + 1)
         self.statuses = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
         self.shown: Any = {}
         self.row = Row(OF_CONNECTIONS if protocol == "tcp" else IN_A_ROW)
-        self.status, self.reached = 0, False
 
     def prove(self) -> int:
         row, name_end, wrong, since = self.row, 0.0, "", 0.0
@@ -58,7 +63,7 @@ class EdgeClient:
             if enough:
                 self.report(code, f"{words}, {row.needed} times in a row")
                 return PROVEN
-            settles = code == WRONG_STATUS and self.status not in NOT_YET and not row.failures
+            settles = self.meant and not row.failures
             if not settles or words != wrong:
                 wrong, since = words if settles else "", now
             elif now - since > SETTLED_SECONDS:
@@ -77,7 +82,6 @@ class EdgeClient:
             "said": said[:200],
             "code": code,
             "status": self.status,
-            "reached": self.reached,
             "failures": self.row.failures,
         }
         if shown != self.shown:
@@ -85,7 +89,8 @@ class EdgeClient:
             print(json.dumps({**shown, "asked": self.row.asked}), flush=True)
 
     def attempt(self) -> tuple[int, str]:
-        self.status, self.reached = 0, False
+        self.status = 0
+        self.meant = False  # an answer of the application's that more time will not change
         try:
             return self.ask(self)
         except socket.gaierror:
@@ -93,11 +98,13 @@ class EdgeClient:
         except socket.timeout:  # noqa: UP041  Python 3.9 does not call it TimeoutError
             return NO_CONNECTION, f"timed out after {ATTEMPT_SECONDS:g} s"
         except http.client.RemoteDisconnected:
-            return NO_CONNECTION, "closed without an answer"
+            return NO_ANSWER, "closed without an answer"
         except OSError as error:
-            return NO_CONNECTION, (error.strerror or type(error).__name__).lower()
+            # A security group lets connections time out. What is refused or closed was reached.
+            code = NO_ANSWER if isinstance(error, ConnectionError) else NO_CONNECTION
+            return code, (error.strerror or str(error)).lower()
         except http.client.HTTPException as error:
-            return NO_CONNECTION, f"no whole HTTP answer: {type(error).__name__}"
+            return NO_ANSWER, f"no whole HTTP answer: {type(error).__name__}"
 
     def ask_http(self) -> tuple[int, str]:
         answer = get(self.address, self.path, "bivouac-proof", ATTEMPT_SECONDS)
@@ -108,12 +115,13 @@ class EdgeClient:
         # The client's proxy adds the header to what it passes on.
         if status == 503 and not headers.get("x-envoy-upstream-service-time"):
             return NO_CONNECTION, f"{words} of the proxy: it has no server to pass this on to"
-        self.reached = True
-        # The server's proxy: 502 where its application speaks another protocol.
         if status in (502, 503, 504) and body.startswith(OF_SERVERS_PROXY):
-            return NO_CONNECTION, f"{words} of the server's proxy: nothing answers behind it"
+            self.meant = b"protocol error" in body
+            seen = "another protocol is spoken" if self.meant else "nothing answers"
+            return NO_ANSWER, f"{words} of the server's proxy: {seen} behind it"
         if status in self.expected:
             return PROVEN, words
+        self.meant = status not in NOT_YET
         return WRONG_STATUS, f"{words}, expected {self.statuses}"
 
     def ask_tcp(self) -> tuple[int, str]:
@@ -123,7 +131,7 @@ class EdgeClient:
                 answered = stream.recv(1)
             except socket.timeout:  # noqa: UP041
                 return PROVEN, "stays open"
-        return (PROVEN, "answers") if answered else (NO_CONNECTION, "closed by the proxy")
+        return (PROVEN, "answers") if answered else (NO_ANSWER, "closed by the proxy")
 
 
 def main() -> None:

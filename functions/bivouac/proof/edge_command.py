@@ -2,61 +2,75 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, edge_http, edge_http2, edge_row
-
-_FUTURE = "from __future__ import annotations\n"
-_LEFT_OUT = re.compile(
-    r'^(?:from (?:bivouac\.|typing )[^\n]*| *""".*?"""| *#[^\n]*|)\n|  # [^\n]*',
-    re.MULTILINE | re.DOTALL,
-)
-_SIGNATURE = re.compile(r"def \w+\((?:[^()]|\(\))*\)[^\n]*:\n")
-_ANNOTATION = re.compile(
-    r": [\w.]+(?:\[(?:[^][]|\[[^][]*\])*\])?| -> [^\n]*(?=:\n)|\n +(?=\))|(?<=\()\n +"
-)
-_INDENTED = re.compile(r"(?m)(?<![^\n ]) {4}")
-"""What only readers need: docstrings, comments, blank lines, annotations, wide indentation; and
-imports of the program's other parts."""
+from bivouac.proof import edge_client, edge_http, edge_http2, edge_rules
+from bivouac.proof.fault import Fault
 
 
-def _code(module: ModuleType) -> str:
-    text = Path(str(module.__file__)).read_text("utf-8").partition(_FUTURE)[2]
-    plain = _SIGNATURE.sub(lambda found: _ANNOTATION.sub("", found[0]), _LEFT_OUT.sub("", text))
-    return _INDENTED.sub(" ", plain)
+class _OnlyWhatRuns(ast.NodeTransformer):
+    """Without docstrings, annotations of parameters and results, and imports of the program's other
+    parts and of types."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        self.generic_visit(node)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """No module of the program imports anything else in this way."""
 
 
-_CLIENT = _code(edge_row) + _code(edge_client)
-_WITHOUT_HTTP2 = "ASKING = {}\n"
-_PARTS = {
-    "http": _code(edge_http) + _WITHOUT_HTTP2,
-    "http2": _code(edge_http2),
-    "grpc": _code(edge_http2),
-    "tcp": _WITHOUT_HTTP2,
-}
+def _lines(module: ModuleType) -> list[str]:
+    """Its code without blank lines, indented by one space for each level."""
+    whole = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    lines = ast.unparse(_OnlyWhatRuns().visit(whole)).splitlines()
+    return [re.sub(r"^(?: {4})+", lambda wide: wide[0][::4], line) for line in lines if line]
 
 
+_PARTS = {"http": (edge_http,), "http2": (edge_http2,), "grpc": (edge_http2,), "tcp": ()}
+
+
+@cache
 def source(protocol: str) -> str:
-    """The whole program of one edge, for `python -c`, without what its protocol does not need. A
-    task definition holds it for each edge, and is limited to 64 KB."""
-    part = _PARTS[protocol]
-    return part + "".join(
-        line
-        for line in _CLIENT.splitlines(keepends=True)
-        if not (line.startswith("import ") and line in part)
-    )
+    """The whole program of one edge, for `python -c`, without what its protocol does not need or
+    only readers do. A task definition holds it for each edge, and is limited to 64 KB: as they
+    stand, the modules of five HTTP edges fit, and of three gRPC edges."""
+    modules = (edge_rules, *_PARTS[protocol], edge_client)
+    lines = [line for module in modules for line in _lines(module)]
+    imports = dict.fromkeys(line for line in lines if line.startswith("import "))
+    without_http2 = () if edge_http2 in modules else ("ASKING = {}",)
+    return "\n".join([*imports, *without_http2, *(each for each in lines if each not in imports)])
 
 
 EXIT_MEANING: dict[int, str] = {
-    edge_client.PROVEN: "proven",
-    edge_client.NO_NAME: "the name does not resolve",
-    edge_client.NO_CONNECTION: "the connection failed",
-    edge_client.WRONG_STATUS: "the application answered with a wrong status",
+    edge_rules.PROVEN: "proven",
+    edge_rules.NO_NAME: "the name does not resolve",
+    edge_rules.NO_CONNECTION: "the connection failed",
+    edge_rules.WRONG_STATUS: "the application answered with a wrong status",
+    edge_rules.NO_ANSWER: "connected, but nothing behind it answers rightly",
 }
 """By the exit code of an edge's container."""
+
+FAULTS: dict[int, Fault] = {
+    edge_rules.NO_NAME: Fault.NAME,
+    edge_rules.NO_CONNECTION: Fault.CONNECTION,
+    edge_rules.WRONG_STATUS: Fault.STATUS,
+    edge_rules.NO_ANSWER: Fault.NO_ANSWER,
+}
+"""By each exit code that is not PROVEN."""
 
 IDLE_COMMAND = (
     "python",

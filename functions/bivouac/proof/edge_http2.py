@@ -6,10 +6,13 @@ server no dynamic header table, so that headers need no state.
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import time
 from typing import Any
+
+from bivouac.proof.edge_rules import ATTEMPT_SECONDS, NO_ANSWER, NO_CONNECTION, NOT_YET, PROVEN
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 1, 1, 4, 8, 32
@@ -34,10 +37,9 @@ HUFFMAN = {
 
 GRPC_TYPE = "application/grpc"
 HEALTH = "/grpc.health.v1.Health/Check"
-NO_CONNECTION = 11
 
 
-class NoHttp2Error(OSError):
+class NoHttp2Error(ConnectionError):
     pass
 
 
@@ -51,16 +53,21 @@ def ask_grpc(client: Any) -> tuple[int, str]:
     """The health service, or that the server speaks gRPC."""
     more = (("content-type", GRPC_TYPE), ("te", "trailers"))
     headers, body = ask(client, "POST", HEALTH, more, b"\0\0\0\0\0")
-    code = headers.get("grpc-status", "")
-    # The client's proxy says UNAVAILABLE itself, and adds the header to what it passes on.
-    client.reached = code != "14" or "x-envoy-upstream-service-time" in headers
+    status, code = headers[":status"], headers.get("grpc-status", "")
     if not code or not headers.get("content-type", "").startswith(GRPC_TYPE):
-        return NO_CONNECTION, f"HTTP/2 {headers[':status']} that is not gRPC"
+        client.meant = int(status) not in NOT_YET
+        return NO_ANSWER, f"HTTP/2 {status} that is not gRPC"
     if code == "14":
-        return NO_CONNECTION, "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy"
+        if re.match("upstream connect error.*protocol error", headers.get("grpc-message", "")):
+            client.meant = True
+            return NO_ANSWER, "gRPC UNAVAILABLE: another protocol is spoken behind the proxy"
+        # The client's proxy says it, too; it adds the header to what it passes on.
+        passed = "x-envoy-upstream-service-time" in headers
+        said = "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy"
+        return NO_ANSWER if passed else NO_CONNECTION, said
     if code != "0":
-        return 0, f"speaks gRPC (grpc-status {code[:3]})"
-    return (0, "SERVING") if body[5:] == b"\x08\x01" else (NO_CONNECTION, "NOT SERVING")
+        return PROVEN, f"speaks gRPC (grpc-status {code[:3]})"
+    return (PROVEN, "SERVING") if body[5:] == b"\x08\x01" else (NO_ANSWER, "NOT SERVING")
 
 
 ASKING = {"http2": ask_http2, "grpc": ask_grpc}
@@ -72,7 +79,7 @@ def ask(
     authority = "{}:{}".format(*client.address)
     headers = [(":method", method), (":path", path), (":scheme", "http")]
     headers += [(":authority", authority), ("user-agent", "bivouac-proof"), *more]
-    answer = call(client.address, headers, body, client.seconds)
+    answer = call(client.address, headers, body, ATTEMPT_SECONDS)
     if not is_status(answer[0].get(":status", "")):
         raise NoHttp2Error("no HTTP/2 answer")
     return answer
@@ -163,7 +170,7 @@ def exactly(stream: socket.socket, size: int, end: float) -> bytes:
     while len(data) < size:
         left = end - time.monotonic()
         if left <= 0:
-            raise TimeoutError
+            raise socket.timeout  # noqa: UP041
         stream.settimeout(left)
         part = stream.recv(size - len(data))
         if not part:

@@ -1,13 +1,12 @@
 """What a proof client's log says, one JSON object in a line, whenever its result changes. Pure.
 
     {"edge": "api:8080", "said": "HTTP 500, expected 200-299", "code": 12, "status": 500,
-     "reached": true, "failures": 0, "asked": 0}
+     "failures": 0, "asked": 0}
 
 The program writes it (`report` of edge_client.py), and only this reads it. `said` is for people;
-`code` is the exit code if it ended now; `status` is 0 unless HTTP was answered; `reached`: whether
-the server's proxy, or what is behind it, has answered; `failures` and `asked` are the row's
-(edge_row.py). Whatever else stands in a log is no reading, and no meaning is guessed from it: lines
-of another version or about another edge, half lines, what Python or the image prints.
+`code` is the exit code if it ended now; `status` is 0 unless HTTP was answered; `failures` and
+`asked` are the row's (edge_rules.py). Whatever else stands in a log is no reading, and no meaning
+is guessed from it: words, lines about another edge, half lines, what Python or the image prints.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, row
+from bivouac.proof import edge_rules, row
+from bivouac.proof.edge_command import EXIT_MEANING, FAULTS
 from bivouac.proof.fault import Fault
 from bivouac.redaction.text import redacted
 
 SAID_LIMIT = 200
 LINE_LIMIT = 3_000
 """Characters of the longest line that is read: an alias and what is said, each escaped."""
-
-_FAULTS = {edge_client.NO_NAME: Fault.NAME, edge_client.WRONG_STATUS: Fault.STATUS}
 
 
 @dataclass(frozen=True)
@@ -35,18 +33,15 @@ class Reading:
     code: int
     status: int | None
     """HTTP."""
-    reached: bool
     failures: int
     asked: int
 
     @property
     def fault(self) -> Fault | None:
         """None if the last answer was right, and the server is not unsteady."""
-        if self.failures >= row.UNSTEADY and self.code != edge_client.NO_NAME:
+        if self.failures >= row.UNSTEADY and self.code != edge_rules.NO_NAME:
             return Fault.UNSTEADY
-        if self.code == edge_client.NO_CONNECTION:
-            return Fault.NO_ANSWER if self.reached else Fault.CONNECTION
-        return _FAULTS.get(self.code)
+        return FAULTS.get(self.code)
 
 
 def read(line: str, edge: Edge) -> Reading | None:
@@ -61,21 +56,12 @@ def read(line: str, edge: Edge) -> Reading | None:
             "said": str(said),
             "code": int(code),
             "status": int(status),
-            "reached": bool(reached),
             "failures": int(failures),
             "asked": int(asked),
-        } if about == _alias(edge) and code in _CODES and 0 <= failures <= asked:
+        } if about == _alias(edge) and code in EXIT_MEANING and 0 <= failures <= asked:
             known = status if 100 <= status <= 999 else None
-            return Reading(redacted(said, SAID_LIMIT), code, known, reached, failures, asked)
+            return Reading(redacted(said, SAID_LIMIT), code, known, failures, asked)
     return None
-
-
-_CODES = (
-    edge_client.PROVEN,
-    edge_client.NO_NAME,
-    edge_client.NO_CONNECTION,
-    edge_client.WRONG_STATUS,
-)
 
 
 def last(lines: Iterable[str], edge: Edge) -> Reading | None:

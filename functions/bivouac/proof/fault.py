@@ -9,9 +9,10 @@ class Fault(StrEnum):
     NAME = "NAME"
     """The alias does not resolve in the task."""
     CONNECTION = "CONNECTION"
-    """Nothing was reached: refused, timed out, or the proxy found no server behind the alias."""
+    """Nothing was reached: timed out, or the proxy found no server behind the alias."""
     NO_ANSWER = "NO_ANSWER"
-    """The server's proxy was reached, but nothing behind it answers in the protocol."""
+    """The server was reached, but nothing answers there in the protocol: its proxy says so, or the
+    connection is refused or closed."""
     STATUS = "STATUS"
     """The answer has an unexpected status."""
     UNSTEADY = "UNSTEADY"

@@ -18,7 +18,7 @@ from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, Edge, ServiceBlueprint
 from bivouac.json_types import Json
-from bivouac.proof import edge_client, edge_command
+from bivouac.proof import edge_command, edge_rules
 from bivouac.proof.fault import Fault
 
 EDGES_PER_TASK = 9
@@ -198,23 +198,16 @@ def read_edges(client: ProofClient, task: Mapping[str, Any] | None) -> list[Edge
     ]
 
 
-_FAULT_OF_EXIT_CODE = {
-    edge_client.NO_NAME: Fault.NAME,
-    edge_client.NO_CONNECTION: Fault.CONNECTION,
-    edge_client.WRONG_STATUS: Fault.STATUS,
-}
-
-
 def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) -> EdgeReading:
     target = f"{edge.dns_name}:{edge.port}"
     exit_code = container.get("exitCode")
     reason = container.get("reason")
-    if exit_code == edge_client.PROVEN:
+    if exit_code == edge_rules.PROVEN:
         return EdgeReading(edge, State.OK, _answers(edge))
     if exit_code is not None:
         meaning = edge_command.EXIT_MEANING.get(exit_code, f"exit code {exit_code}")
         observed = f"{target}: {meaning}" + (f" ({reason})" if reason else "")
-        fault = _FAULT_OF_EXIT_CODE.get(exit_code, Fault.EXIT_CODE)
+        fault = edge_command.FAULTS.get(exit_code, Fault.EXIT_CODE)
         return EdgeReading(edge, State.NG, observed, fault)
     if ecs_answers.is_stopped(container) or ecs_answers.is_stopped(task):
         why = reason or task.get("stoppedReason") or "no reason given"

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, cast
 from bivouac.environment.blueprint import Endpoint
 from bivouac.proof.asking import Protocol, Question, ask
 from bivouac.proof.check import SHOWN, Check, CheckOutcome, few
-from bivouac.proof.edge_row import IN_A_ROW, OF_CONNECTIONS
+from bivouac.proof.edge_rules import IN_A_ROW, OF_CONNECTIONS
 from bivouac.proof.fault import Fault
 from bivouac.proof.row import Answer, in_a_row
 

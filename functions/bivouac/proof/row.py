@@ -1,4 +1,4 @@
-"""Asks until a row of right answers is long enough (edge_row.py), and says when a wrong one is
+"""Asks until a row of right answers is long enough (edge_rules.py), and says when a wrong one is
 final. Pure but for the clock."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bivouac.proof.edge_row import IN_A_ROW, Row
+from bivouac.proof.edge_rules import IN_A_ROW, SETTLED_SECONDS, Row
 from bivouac.proof.fault import Fault
 from bivouac.redaction.text import redacted
 
@@ -16,8 +16,6 @@ WINDOW_SECONDS = 15.0
 """How long an endpoint may take to begin the row that proves it, within one probe."""
 LONGEST_SECONDS = 30.0
 """How long it may take to end it: an application that takes 3 s for each answer needs 24 s."""
-SETTLED_SECONDS = 10.0
-"""An application that has given the same wrong answer for so long has started, and means it."""
 UNSTEADY = 3
 """Failures after right answers by which a server that never gives the row is called unsteady."""
 PAUSE_SECONDS = 0.3
