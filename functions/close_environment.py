@@ -15,8 +15,9 @@ from bivouac.commands import inputs
 from bivouac.commands.holder import Holder, holder
 from bivouac.deletion.step import closed
 from bivouac.environment import taking
+from bivouac.environment.decisions import Leave, Take, closing
 from bivouac.environment.intents import Verb
-from bivouac.environment.record import DELETION_BEGUN, Leave, Take, closing, never_created
+from bivouac.environment.record import DELETION_BEGUN, never_created
 from bivouac.observability import Event, step
 from bivouac.stack import schedules
 from bivouac.status import answers

@@ -14,8 +14,9 @@ from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.scheduler import Schedules
 from bivouac.commands import inputs
+from bivouac.environment.decisions import extended, extending
 from bivouac.environment.lease import Extension
-from bivouac.environment.record import extended, extending, leased
+from bivouac.environment.record import leased
 from bivouac.observability import Event, step
 from bivouac.stack import records, schedules
 from bivouac.status import answers

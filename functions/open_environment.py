@@ -18,9 +18,10 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.commands.holder import Holder, holder
 from bivouac.environment import taking
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.decisions import Follow, Take, opening
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Verb
-from bivouac.environment.record import Follow, Status, Take
+from bivouac.environment.record import Status
 from bivouac.observability import Event, step
 from bivouac.services.progress import CreateProgress
 from bivouac.stack import schedules
@@ -38,7 +39,7 @@ def open_environment(event: Event, now: datetime, holder: Holder, schedules: Sch
     record = holder.records.find(blueprint.environment)
     runs = holder.another_runs(record)
     closed = holder.records.ended_before(blueprint, record) if verb is Verb.CREATE else None
-    decision = taking.decided(record, execution, instruction, blueprint, runs, closed, now)
+    decision = opening(record, execution, instruction, blueprint.request_hash, runs, closed, now)
     if answer := answers.not_taken(decision, blueprint.environment):
         return {**event, **answer} if isinstance(decision, Follow) else answer
     held = record

@@ -13,8 +13,9 @@ from bivouac.commands import inputs
 from bivouac.commands.holder import Holder, holder
 from bivouac.deletion.step import LAST_ANSWER_SECONDS
 from bivouac.environment import taking
+from bivouac.environment.decisions import Leave, Take, suspending
 from bivouac.environment.intents import POWER, Verb, followed
-from bivouac.environment.record import Leave, Take, found, suspending
+from bivouac.environment.record import found
 from bivouac.observability import Event, step
 from bivouac.status import answers
 

@@ -18,7 +18,7 @@ from bench.chaos import scenario as s
 from bivouac.aws import environments_table
 from bivouac.commands import inputs
 from bivouac.diagnosis import health
-from bivouac.environment import blueprint, record, taking
+from bivouac.environment import blueprint, decisions, record, taking
 from bivouac.request.rules import limits
 from bivouac.services import changes, convergence
 from bivouac.sweep import findings, follow_up, repair
@@ -163,7 +163,7 @@ MENDS = {
                 '"keep" if held.proven else blueprint.on_failure',
                 'blueprint.on_failure if held.verb is Verb.CREATE else "keep"',
             ),
-            _in(record, "if asked.unless_proven and record.proven:", "if False:"),
+            _in(decisions, "if asked.unless_proven and record.proven:", "if False:"),
             _in(
                 record,
                 "return not self.proven and bool(",

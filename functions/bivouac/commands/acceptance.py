@@ -12,16 +12,8 @@ from bivouac.aws.environments_table import Records
 from bivouac.commands import command, events_in, triggers
 from bivouac.commands.events_in import CommandKind, ImagePushed, Named, PullRequestClosed
 from bivouac.environment import intents, naming
-from bivouac.environment.record import (
-    LEASE_OVER,
-    DeletionRequest,
-    Leave,
-    Record,
-    Status,
-    closing,
-    leased,
-    never_created,
-)
+from bivouac.environment.decisions import DeletionRequest, Leave, closing
+from bivouac.environment.record import LEASE_OVER, Record, Status, leased, never_created
 from bivouac.observability import Event, logger
 
 

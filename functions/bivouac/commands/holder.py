@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from bivouac.aws import clients, executions
 from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
+from bivouac.environment.decisions import Take
 from bivouac.environment.intents import Verb
-from bivouac.environment.record import HELD, Record, Take
+from bivouac.environment.record import HELD, Record
 from bivouac.json_types import Json
 from bivouac.settings import StackSettings
 from bivouac.stack import records

@@ -13,8 +13,8 @@ from typing import Any
 
 from bivouac import times
 from bivouac.environment import naming
+from bivouac.environment.decisions import DeletionRequest
 from bivouac.environment.intents import CLOCKS_DIFFER_BY, Intent
-from bivouac.environment.record import DeletionRequest
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
 from bivouac.request.reading import untrusted
@@ -126,7 +126,7 @@ def flag(path: str, given: Any, now: datetime) -> Iterator[str]:
 moment = text(read=times.moment)
 """May lie ahead by any amount: it is compared with the end of a lease, and never stored. A deletion
 with an `expiresAt` after that end deletes, as it would without one; it revokes no create, and frees
-the name like any other (`record.closing`, `deletion_of`)."""
+the name like any other (`decisions.closing`, `deletion_of`)."""
 
 
 def past_moment(path: str, given: Any, now: datetime) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""What an execution that wants an environment does: takes it, and what the record becomes then; or
-waits, or leaves it. Pure."""
+"""What the record becomes when an execution takes the environment, and what the execution then
+knows. Pure."""
 
 from __future__ import annotations
 
@@ -8,57 +8,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bivouac import times
-from bivouac.environment import lease, service_changes, wait_times
+from bivouac.environment import lease, wait_times
 from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.decisions import Take
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, followed
-from bivouac.environment.record import (
-    GONE,
-    Follow,
-    Hold,
-    Leave,
-    Record,
-    Replan,
-    Status,
-    Take,
-    opening,
-)
+from bivouac.environment.record import GONE, Record, Status
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
 
-Decision = Take | Hold | Follow | Leave | Replan
-
-NEVER = 0
-"""No record has this generation."""
 _MATTERS = {Verb.CREATE: (LIFECYCLE,), Verb.WAKE: (POWER,)}
 """What an intent is about; a redeploy's intent is stored with its changes."""
-
-
-def decided(
-    record: Record | None,
-    execution: str,
-    instruction: Instruction,
-    blueprint: Blueprint,
-    holder_runs: bool,
-    closed: Intent | None,
-    now: datetime,
-) -> Decision:
-    """What a create, redeploy or wake does with the record that it finds (`opening`). A lease that
-    has ended is no longer woken."""
-    decision = opening(
-        record,
-        execution,
-        blueprint.request_hash,
-        holder_runs,
-        instruction.intent,
-        instruction.verb,
-        _based_on(record, instruction),
-        closed,
-    )
-    wakes = isinstance(decision, Take) and instruction.verb is Verb.WAKE
-    if wakes and record and times.moment(record.expires_at) <= now:
-        return Leave(f"its lease ended at {record.expires_at}")
-    return decision
 
 
 def taken(
@@ -161,15 +121,6 @@ def is_fresh(record: Record | None) -> bool:
 def _may_have_office_hours(record: Record | None) -> bool:
     """Earlier office hours are still armed, unless a receipt says that they are gone."""
     return record is not None and record.status is not Status.DELETED and record.office_hours
-
-
-def _based_on(record: Record | None, instruction: Instruction) -> int | None:
-    """The generation whose request the plan is based on. None for a create, which has its own
-    request, if it was planned with all redeploys that are in the record now."""
-    if instruction.verb is not Verb.CREATE:
-        return instruction.based_on
-    known = service_changes.newest(record.changes, (), since=instruction.intent) if record else {}
-    return None if known == instruction.changes else NEVER
 
 
 def opened(

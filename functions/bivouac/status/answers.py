@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from bivouac.environment import wait_times
 from bivouac.environment.blueprint import Blueprint
-from bivouac.environment.record import Follow, Leave, Record, Replan
-from bivouac.environment.taking import Decision
+from bivouac.environment.decisions import Decision, Follow, Leave, Replan
+from bivouac.environment.record import Record
 from bivouac.json_types import Json
 from bivouac.status.document import environment, proven
 from bivouac.status.receipt import receipt

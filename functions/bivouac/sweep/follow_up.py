@@ -22,9 +22,10 @@ from bivouac.diagnosis import report
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
 from bivouac.environment import naming, schedules
+from bivouac.environment.decisions import matter_of_deletion
 from bivouac.environment.event import DetailType
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, is_outdated
-from bivouac.environment.record import Record, Status, matter_of_deletion
+from bivouac.environment.record import Record, Status
 from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
 from bivouac.json_types import Json
 

@@ -8,23 +8,20 @@ from typing import Any
 import pytest
 
 from bivouac import errors
-from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
-from bivouac.environment.record import (
+from bivouac.environment.decisions import (
     DeletionRequest,
     Follow,
     Hold,
     Leave,
-    Record,
     Replan,
-    Status,
     Take,
     closing,
-    found,
     opening,
-    packed,
     suspending,
-    unpacked,
 )
+from bivouac.environment.instruction import Instruction
+from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
+from bivouac.environment.record import Record, Status, found, packed, unpacked
 
 
 def record(status: Status, **changes: Any) -> Record:
@@ -60,7 +57,9 @@ def open_(
     verb: Verb = Verb.CREATE,
     based_on: int | None = None,
 ) -> Any:
-    return opening(found, who, request, runs, intent(), verb, based_on)
+    planned = based_on or (found.generation if found else 0)
+    asked = Instruction(verb, intent(), planned, "", "", {}, False)
+    return opening(found, who, asked, request, runs, None, intent().at)
 
 
 def close(found: Record, runs: bool = False, who: str = "me", **asked: Any) -> Any:
