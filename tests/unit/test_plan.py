@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bivouac.environment.blueprint import Blueprint, Dependency
-from bivouac.request.planning.plan import existing_definitions, plan
+from bivouac.request.planning.plan import plan
 from bivouac.request.rules.limits import BLUEPRINT
 from tests.requests import (
     EXECUTION_ROLE,
@@ -432,8 +432,8 @@ DESCRIBED = {
 
 def test_the_task_definitions_that_a_request_names_are_found() -> None:
     request = environment(full(taskDefinition="theirs:3"), web(), defaults={})
-    assert existing_definitions(request) == ["theirs:3"]
-    assert existing_definitions({"name": 1}) == []
+    assert plan(request, STACK, NOW).undescribed == ("theirs:3",)
+    assert plan({"name": 1}, STACK, NOW).undescribed == ()
 
 
 def test_an_existing_definition_is_used_as_it_is() -> None:

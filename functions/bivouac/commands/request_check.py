@@ -18,7 +18,7 @@ from bivouac.environment.intents import Verb
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
 from bivouac.request.planning import preflight
-from bivouac.request.planning.plan import Plan, existing_definitions, plan
+from bivouac.request.planning.plan import Plan, plan
 from bivouac.request.planning.summary import summary
 from bivouac.request.rules import limits
 from bivouac.settings import RequestSettings
@@ -87,8 +87,8 @@ class RequestCheck:
         them."""
         planned = known or plan(request, self.settings, self.now)
         unknown: list[str] = []
-        if planned.blueprint and (names := existing_definitions(planned.request)):
-            definitions, unknown = preflight.existing_definitions(names, self.ecs)
+        if planned.blueprint and planned.undescribed:
+            definitions, unknown = preflight.existing_definitions(planned.undescribed, self.ecs)
             planned = plan(request, self.settings, self.now, definitions)
         if unknown or planned.blueprint is None:
             raise InvalidRequestError((*unknown, *planned.problems))

@@ -17,6 +17,8 @@ class Draft(Findings):
     settings: RequestSettings
     definitions: Mapping[str, Json]
     """The definitions that the request names, as described; absent if not read yet."""
+    undescribed: set[str] = field(default_factory=set)
+    """The others of them."""
     renamed: list[Renamed] = field(default_factory=list)
     plain_values: frozenset[str] = frozenset()
     """Names of variables that the request says are no secrets."""

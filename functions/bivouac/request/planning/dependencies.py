@@ -7,7 +7,7 @@ elsewhere; they cause no second report here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlueprint
 from bivouac.json_types import ReadOnlyJson
@@ -54,14 +54,14 @@ class Party:
         return None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Relations:
     """The order of the services, and the connections to prove."""
 
-    dependencies: dict[str, tuple[Dependency, ...]] = field(default_factory=dict)
+    dependencies: dict[str, tuple[Dependency, ...]]
     """By service, in the order of their creation: servers first."""
-    edges: tuple[Edge, ...] = ()
-    problems: list[Problem] = field(default_factory=list)
+    edges: tuple[Edge, ...]
+    problems: list[Problem]
 
 
 def relations(
@@ -71,22 +71,17 @@ def relations(
     known: dict[str, Party] = {}
     for party in parties:
         known.setdefault(party.service_name, party)
-    found = Relations()
-    found.problems += _dependency_problems(known)
+    problems = list(_dependency_problems(known))
     if connections is None:
-        found.edges = tuple(_every_endpoint(known, namespace))
+        edges = tuple(_every_endpoint(known, namespace))
     else:
-        results = [
-            _edge_and_problems(connection, known, namespace, f"connect[{index}]")
-            for index, connection in enumerate(connections)
+        given = [
+            _connected(each, known, namespace, f"connect[{index}]", problems)
+            for index, each in enumerate(connections)
         ]
-        found.edges = tuple(edge for edge, _ in results if edge)
-        for _, problems in results:
-            found.problems += problems
-        found.problems += _twice(connections, known)
-    if not found.problems:
-        found.dependencies = _dependencies(known, found.edges)
-    return found
+        edges = tuple(filter(None, given))
+        problems += _twice(connections, known)
+    return Relations({} if problems else _dependencies(known, edges), edges, problems)
 
 
 def _dependency_problems(known: Mapping[str, Party]) -> Iterator[Problem]:
@@ -145,12 +140,15 @@ def _every_endpoint(known: Mapping[str, Party], namespace: str) -> Iterator[Edge
                 yield _edge("", party, endpoint, service, namespace)
 
 
-def _edge_and_problems(
-    connection: Connection, known: Mapping[str, Party], namespace: str, path: str
-) -> tuple[Edge | None, list[Problem]]:
-    """The edge, if enough of the server is known, and its problems."""
+def _connected(
+    connection: Connection,
+    known: Mapping[str, Party],
+    namespace: str,
+    path: str,
+    problems: list[Problem],
+) -> Edge | None:
+    """The edge, if enough of the server is known. Adds its problems."""
     client, server = known.get(connection.client), known.get(connection.to.service)
-    problems = []
     if client is None:
         problems.append(Problem(f"{path}.from", _unknown(connection.client, known)))
     elif client.arguments is not None and not client.connects:
@@ -166,7 +164,7 @@ def _edge_and_problems(
     elif server is client:
         problems.append(Problem(path, f"{server.service_name} calls itself; name another service"))
     if server is None or server.arguments is None:
-        return None, problems
+        return None
     if server.desired_count == 0:
         problems.append(
             Problem(
@@ -178,10 +176,10 @@ def _edge_and_problems(
     if port_name is None:
         where = f"{path}.to" if connection.to.port_name is None else f"{path}.to.portName"
         problems.append(Problem(where, _which_endpoint(connection, server)))
-        return None, problems
+        return None
     endpoint, service = server.endpoint(port_name), server.served[port_name]
     if endpoint is None or not service.get("clientAliases"):
-        return None, problems  # reported with the service, or once its definition is known
+        return None  # reported with the service, or once its definition is known
     options = {
         f"{path}.to.path": connection.to.path,
         f"{path}.expectStatus": connection.expect_status,
@@ -199,14 +197,11 @@ def _edge_and_problems(
         ]
     edge = _edge(connection.client, server, endpoint, service, namespace)
     lowest, highest = connection.expect_status or (edge.lowest_status, edge.highest_status)
-    return (
-        replace(
-            edge,
-            path=connection.to.path or edge.path,
-            lowest_status=lowest,
-            highest_status=highest,
-        ),
-        problems,
+    return replace(
+        edge,
+        path=connection.to.path or edge.path,
+        lowest_status=lowest,
+        highest_status=highest,
     )
 
 

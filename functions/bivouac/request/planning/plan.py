@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from bivouac import times
 from bivouac.environment import naming, wait_times
-from bivouac.environment.blueprint import Blueprint, ProofSettings, ServiceBlueprint
+from bivouac.environment.blueprint import Blueprint, ProofSettings
 from bivouac.json_types import Json
 from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
@@ -23,10 +21,10 @@ from bivouac.request.findings import Note, Problem
 from bivouac.request.messages import repeated, wrong_kind
 from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
 from bivouac.request.places import around, place, plain
-from bivouac.request.planning.dependencies import Party, Relations, relations
+from bivouac.request.planning.dependencies import Party, relations
 from bivouac.request.planning.service import plan_service
 from bivouac.request.reading import own_fields, untrusted
-from bivouac.request.reading.merging import inherited, merged
+from bivouac.request.reading.merging import inherited
 from bivouac.request.reading.pasted import read
 from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, service_rules
 from bivouac.settings import RequestSettings
@@ -44,20 +42,8 @@ class Plan:
     """The request in ECS's words, which plans the same."""
     notes: tuple[Note, ...] = ()
     dry_run: bool = False
-
-
-def existing_definitions(content: Any) -> list[str]:
-    """The existing task definitions that a request in ECS's words names."""
-    try:
-        request = EnvironmentRequest.model_validate(content)
-    except ValidationError:
-        return []
-    named = (
-        merged(request.defaults, service).get("taskDefinition")
-        for service in request.services
-        if isinstance(service, dict)
-    )
-    return sorted({name for name in named if isinstance(name, str)})
+    undescribed: tuple[str, ...] = ()
+    """The existing task definitions that must be described before all of it can be planned."""
 
 
 def plan(
@@ -70,8 +56,8 @@ def plan(
 
     `now` is when office hours are looked ahead from.
 
-    `definitions` are the described task definitions that the request names; without them (None)
-    what depends on them is left unchecked, so that all other problems are found without AWS."""
+    `definitions` are the described task definitions that the request names; what depends on others
+    is left unchecked, so that all other problems are found without AWS."""
     if wrong := untrusted.problems(content, "request"):
         return Plan(None, tuple(map(str, wrong)))
     request, reader = read(content)
@@ -101,6 +87,7 @@ def plan(
         request,
         tuple(dict.fromkeys((*reader.notes, *notes))),
         dry_run,
+        tuple(sorted(draft.undescribed)),
     )
 
 
@@ -153,16 +140,18 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         if isinstance(given, dict)
     ]
     lease_seconds, longest_lease_seconds = _lease_seconds(draft, request)
-    warnings: list[str] = []
-    if request.schedule:
-        problems, warnings = _office_hours(request.schedule, now)
-        draft.problems.extend(problems)
+    warnings = _office_hours(draft, request.schedule, now) if request.schedule else []
     draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
     if draft.problems:
         return None, request.dry_run
-    services = _in_order([party.built for party in parties if party.built], related)
+    built = {party.service_name: party.built for party in parties if party.built}
+    services = tuple(
+        replace(built[name], depends_on=needed)
+        for name, needed in related.dependencies.items()
+        if name in built
+    )
     tags = dict(request.tags) | ({naming.OWNER_TAG: request.owner} if request.owner else {})
     proof_log_group = naming.proof_log_group(settings.name_prefix, request.name)
     blueprint = Blueprint(
@@ -171,7 +160,7 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         request_hash=naming.content_hash(content),
         namespace=namespace,
         cluster=draft.cluster,
-        services=tuple(services),
+        services=services,
         edges=related.edges,
         proof=ProofSettings(
             image=settings.proof_image,
@@ -209,17 +198,6 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
     blueprint = replace(blueprint, warnings=tuple(warnings))
     draft.problems.extend(limits.problems(blueprint))
     return blueprint, request.dry_run
-
-
-def _in_order(services: list[ServiceBlueprint], related: Relations) -> list[ServiceBlueprint]:
-    place = {name: number for number, name in enumerate(related.dependencies)}
-    return sorted(
-        (
-            replace(service, depends_on=related.dependencies[service.service_name])
-            for service in services
-        ),
-        key=lambda service: place[service.service_name],
-    )
 
 
 def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest | None:
@@ -268,16 +246,16 @@ def _lease_seconds(draft: Draft, request: EnvironmentRequest) -> tuple[int, int]
     return seconds, longest
 
 
-def _office_hours(schedule: Schedule, now: datetime) -> tuple[list[Problem], list[str]]:
-    """Problems; if there are none, warnings.
+def _office_hours(draft: Draft, schedule: Schedule, now: datetime) -> list[str]:
+    """Warnings, if there are no problems.
 
     Imported only here: few requests have office hours, and their parser is slow to import."""
     from bivouac.request.rules import office_hours
 
     hours = schedule.model_dump()
-    if problems := office_hours.problems(hours, now):
-        return problems, []
-    return [], office_hours.warnings(hours, now)
+    problems = office_hours.problems(hours, now)
+    draft.problems += problems
+    return [] if problems else office_hours.warnings(hours, now)
 
 
 def _cluster(draft: Draft, request: EnvironmentRequest) -> Json:

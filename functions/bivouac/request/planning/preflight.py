@@ -89,14 +89,12 @@ def quota_problems(
 def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], Blueprint]:
     """Missing subnets and security groups (S15) and ports that no group admits (P09); and the
     blueprint with the endpoints that the security groups open to everyone."""
-    configurations = {
-        service.service_name: service.arguments["networkConfiguration"]["awsvpcConfiguration"]
+    networks = [
+        service.arguments["networkConfiguration"]["awsvpcConfiguration"]
         for service in blueprint.services
-    }
-    subnets = sorted({subnet for config in configurations.values() for subnet in config["subnets"]})
-    groups = sorted(
-        {group for config in configurations.values() for group in config["securityGroups"]}
-    )
+    ]
+    subnets = sorted({subnet for each in networks for subnet in each["subnets"]})
+    groups = sorted({group for each in networks for group in each["securityGroups"]})
     known_subnets = network.vpcs_of_subnets(ec2, subnets)
     known_groups = network.security_groups(ec2, [*groups, blueprint.probe_security_group_id])
     found = [f"subnet {subnet} does not exist" for subnet in subnets if subnet not in known_subnets]
@@ -106,10 +104,10 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], B
     found += _of_another_vpc(blueprint, known_subnets, known_groups)
     if found:
         return found, blueprint
+    services = []
     for service in blueprint.services:
-        its_groups = [
-            known_groups[g] for g in configurations[service.service_name]["securityGroups"]
-        ]
+        its_groups = [known_groups[group] for group in service.security_groups]
+        endpoints = []
         for endpoint in service.endpoints:
             if not admits_group(its_groups, blueprint.probe_security_group_id, endpoint.port):
                 found.append(
@@ -117,8 +115,11 @@ def network_problems(blueprint: Blueprint, ec2: EC2Client) -> tuple[list[str], B
                     f"{endpoint.port} from {blueprint.probe_security_group_id}, so the endpoint "
                     f"{endpoint.port_name} could never be proven; add that rule"
                 )
+            to_all = admits_the_world(its_groups, endpoint.port)
+            endpoints.append(replace(endpoint, admits_everybody=to_all))
+        services.append(replace(service, endpoints=tuple(endpoints)))
     found += _closed_edges(blueprint, known_groups)
-    return found, _with_public_endpoints(blueprint, known_groups)
+    return found, replace(blueprint, services=tuple(services))
 
 
 def _of_another_vpc(
@@ -136,20 +137,6 @@ def _of_another_vpc(
                 f"{name} is in the VPC {vpc}, and the stack in {own}; leave it out, or name one "
                 f"of {own} that the stack allows"
             )
-
-
-def _with_public_endpoints(
-    blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]
-) -> Blueprint:
-    services = []
-    for service in blueprint.services:
-        its_groups = [groups[group] for group in service.security_groups]
-        endpoints = tuple(
-            replace(each, admits_everybody=admits_the_world(its_groups, each.port))
-            for each in service.endpoints
-        )
-        services.append(replace(service, endpoints=endpoints))
-    return replace(blueprint, services=tuple(services))
 
 
 def _closed_edges(blueprint: Blueprint, groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -125,6 +125,7 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
         return None
     described = draft.definitions.get(name)
     if described is None:
+        draft.undescribed.add(name)
         return None
     here = f"{path}.taskDefinition ({name})"
     known = arguments_of(_REGISTER).members
