@@ -38,4 +38,4 @@ def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
 
 @step
 def handler(event: Event) -> Event:
-    return create_cluster(held(event), clients.ecs())
+    return create_cluster(held(event).planned, clients.ecs())

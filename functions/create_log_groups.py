@@ -37,4 +37,4 @@ def create_log_groups(
 
 @step
 def handler(event: Event) -> Event:
-    return create_log_groups(held(event), int(event["retentionDays"]), clients.logs())
+    return create_log_groups(held(event).planned, int(event["retentionDays"]), clients.logs())

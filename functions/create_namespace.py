@@ -34,4 +34,4 @@ def create_namespace(
 
 @step
 def handler(event: Event) -> Event:
-    return create_namespace(held(event), event["generation"], clients.servicediscovery())
+    return create_namespace(held(event).planned, event["generation"], clients.servicediscovery())

@@ -18,12 +18,12 @@ from bivouac.proof.mesh import EdgeProof
 from bivouac.services.changes import ServiceConvergence
 from bivouac.services.patience import Patience, patience_seconds
 from bivouac.services.progress import CreateProgress
-from bivouac.stack import records
+from bivouac.stack import held
 
 
 @step
 def handler(event: Event) -> Event:
-    record = records().current(event["environment"], event["generation"])
+    record = held(event)
     deadline, now = times.moment(event["deadline"]), clock.now()
     progress = replace(
         CreateProgress.from_json(event["progress"]),
@@ -34,8 +34,8 @@ def handler(event: Event) -> Event:
         return progress.to_json()
     proofs = [EdgeProof.from_json(entry) for entry in record.edges]
 
-    def converged(read_first: bool) -> CreateProgress:
-        """With `read_first`, existing services may be others'."""
+    def converged(fresh: bool) -> CreateProgress:
+        """`fresh`: exactly what this execution created exists."""
         return ServiceConvergence(
             record.planned,
             event["generation"],
@@ -44,12 +44,12 @@ def handler(event: Event) -> Event:
             clients.ecs(),
             clients.servicediscovery(),
             Patience.of(progress.blocked, now, deadline, event["fresh"]),
-            event["fresh"] and not read_first,
+            fresh,
             {entry["serviceName"]: entry["deploymentId"] for entry in record.expected},
-        ).converge(progress, proofs, read_first)
+        ).converge(progress, proofs)
 
     if event["fresh"] and all(made.deployed_at for made in progress.expected):
         # If AWS answers that something exists, only reading shows whose it is (S01, S21)
         with suppress(NotYetConsistentError):
-            return converged(read_first=False).to_json()
-    return converged(read_first=True).to_json()
+            return converged(fresh=True).to_json()
+    return converged(fresh=False).to_json()

@@ -54,4 +54,5 @@ def _delete(deletion: Deletion, name: str, client: ECSClient) -> None:
 
 @step
 def handler(event: Event) -> Event:
-    return delete_cluster(Deletion.from_event(held(event), event, clock.now()), clients.ecs())
+    deletion = Deletion.from_event(held(event).planned, event, clock.now())
+    return delete_cluster(deletion, clients.ecs())

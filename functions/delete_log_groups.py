@@ -35,5 +35,5 @@ def delete_log_groups(deletion: Deletion, client: CloudWatchLogsClient) -> Event
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, clock.now())
+    deletion = Deletion.from_event(held(event).planned, event, clock.now())
     return delete_log_groups(deletion, clients.logs())

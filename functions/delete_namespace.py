@@ -15,7 +15,7 @@ from bivouac.deletion import cloud_map_services
 from bivouac.deletion.receipt import ItemKind, Outcome
 from bivouac.deletion.step import Deletion
 from bivouac.observability import Event, step
-from bivouac.stack import records
+from bivouac.stack import held
 
 NAMESPACE = ItemKind.NAMESPACE
 
@@ -57,7 +57,7 @@ def _delete(deletion: Deletion, namespace: Namespace, client: ServiceDiscoveryCl
 
 @step
 def handler(event: Event) -> Event:
-    record = records().current(event["environment"], event["generation"])
+    record = held(event)
     deletion = Deletion.from_event(record.planned, event, clock.now())
     made_arn = record.namespace_arn if event["recorded"] else None
     return delete_namespace(deletion, made_arn, clients.servicediscovery())

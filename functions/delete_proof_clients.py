@@ -29,4 +29,4 @@ def delete_proof_clients(
 @step
 def handler(event: Event) -> Event:
     names = [entry["serviceName"] for entry in event["expected"]]
-    return delete_proof_clients(held(event), names, clients.ecs())
+    return delete_proof_clients(held(event).planned, names, clients.ecs())

@@ -61,5 +61,5 @@ def _delete(deletion: Deletion, cluster: str, name: str, service: Json, client: 
 
 @step
 def handler(event: Event) -> Event:
-    deletion = Deletion.from_event(held(event), event, clock.now())
+    deletion = Deletion.from_event(held(event).planned, event, clock.now())
     return delete_services(deletion, event["namespaceId"], clients.ecs())

@@ -18,7 +18,7 @@ from bivouac.deletion import revisions
 from bivouac.deletion.receipt import ItemKind, Outcome, failures
 from bivouac.deletion.step import Deletion
 from bivouac.observability import Event, step
-from bivouac.stack import records
+from bivouac.stack import held
 
 
 def delete_task_definitions(
@@ -46,7 +46,7 @@ def delete_task_definitions(
 
 @step
 def handler(event: Event) -> Event:
-    record = records().current(event["environment"], event["generation"])
+    record = held(event)
     deletion = Deletion.from_event(record.planned, event, clock.now())
     reliable = event["recorded"] and record.names_all_definitions
     registered = sorted(record.task_definitions) if reliable else ()

@@ -13,8 +13,7 @@ from bivouac.errors import SupersededError
 from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
-from bivouac.waiting import conditions
-from bivouac.waiting.poll import poll_until_answered
+from bivouac.waiting import poll
 from bivouac.waiting.store import poller_died, waits
 from bivouac.waiting.wait import signal_of, worth_polling
 
@@ -42,6 +41,7 @@ def handler(event: Event) -> Event:
     except SupersededError:
         stored.end(wait)
         return {"status": "OVER", "environment": environment}
-    poll = conditions.poll_for(claimed, record, urgent=urgent)
-    status = poll_until_answered(claimed, poll, stored, clients.stepfunctions())
+    status = poll.poll_until_answered(
+        claimed, poll.poll_for(claimed, record, urgent=urgent), stored, clients.stepfunctions()
+    )
     return {"status": status, "environment": environment}

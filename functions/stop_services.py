@@ -51,4 +51,4 @@ def _stop(cluster: str, service: dict[str, Any], client: ECSClient) -> None:
 
 @step
 def handler(event: Event) -> Event:
-    return stop_services(held(event), clients.ecs())
+    return stop_services(held(event).planned, clients.ecs())

@@ -10,8 +10,7 @@ from bivouac import clock
 from bivouac.aws import clients
 from bivouac.observability import Event, step
 from bivouac.stack import records
-from bivouac.waiting import conditions
-from bivouac.waiting.poll import poll_until_answered
+from bivouac.waiting import poll
 from bivouac.waiting.store import waits
 from bivouac.waiting.wait import Purpose, Wait
 
@@ -34,6 +33,7 @@ def handler(event: Event) -> Event:
     record = records().current(wait.environment, wait.generation)
     stored, after = waits(), wait.first_poll_after
     wait = stored.begin(wait, clock.now(), poller="" if after else FIRST_POLLER)
-    poll = conditions.poll_for(wait, record, urgent=False)
-    status = poll_until_answered(wait, poll, stored, clients.stepfunctions(), after)
+    status = poll.poll_until_answered(
+        wait, poll.poll_for(wait, record, urgent=False), stored, clients.stepfunctions(), after
+    )
     return {"status": status}

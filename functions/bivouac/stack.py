@@ -1,4 +1,4 @@
-"""This stack's tables, event bus and schedules, and the blueprint that a step acts on."""
+"""This stack's tables, event bus and schedules, and the record that a step acts on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bivouac.aws import clients
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
-from bivouac.environment.blueprint import Blueprint
+from bivouac.environment.record import Record
 from bivouac.settings import ScheduleSettings, StackSettings
 
 
@@ -29,8 +29,8 @@ def schedules() -> Schedules:
     return Schedules(clients.scheduler(), ScheduleSettings.from_env())
 
 
-def held(event: Mapping[str, Any]) -> Blueprint:
-    """The blueprint of the event's environment, if the event's generation still holds it.
+def held(event: Mapping[str, Any]) -> Record:
+    """The record of the event's environment, if the event's generation still holds it.
 
     Raises SupersededError otherwise (W17)."""
-    return records().current(event["environment"], event["generation"]).planned
+    return records().current(event["environment"], event["generation"])

@@ -56,11 +56,10 @@ def converged(
     convergence: ServiceConvergence,
     before: list[dict[str, str]] | None = None,
     *healthy: str,
-    read_first: bool = True,
 ) -> dict[str, Any]:
     expected = tuple(Expected.from_json(entry) for entry in before or [])
     progress = CreateProgress(NextStep.CREATE, expected=expected, healthy=healthy)
-    return convergence.converge(progress, read_first=read_first).to_json()
+    return convergence.converge(progress).to_json()
 
 
 def names(answer: dict[str, Any], part: str = "expected") -> list[str]:
@@ -250,9 +249,9 @@ def test_in_a_fresh_environment_an_earlier_waves_services_are_not_read_again(
 ) -> None:
     """The poll that ended the last wait has just read them."""
     convergence = fresh(account, CHAIN)
-    first = converged(convergence, read_first=False)
+    first = converged(convergence)
     account.forget_calls()
-    second = converged(convergence, first["expected"], "api", read_first=False)
+    second = converged(convergence, first["expected"], "api")
     assert sorted(names(second)) == ["api", PROOF, "web"]
     assert account.calls == ["ecs:CreateService"] * 2
     assert second["expected"][0] == first["expected"][0]
@@ -267,15 +266,15 @@ def test_an_earlier_waves_services_are_read_before_they_are_changed(
         web(dependsOn=depends("api")), web(serviceName="api"), connect=[connection("api", "web")]
     )
     convergence = fresh(account, request)
-    first = converged(convergence, read_first=False)
+    first = converged(convergence)
     account.pass_time(SETTLED_SECONDS)
     account.forget_calls()
     with slow_calls(account):
-        done = converged(convergence, first["expected"], "api", read_first=False)
+        done = converged(convergence, first["expected"], "api")
         assert account.calls.count("ecs:UpdateService") == 1
         assert "ecs:DescribeServices" in account.calls
         account.forget_calls()
-        again = converged(convergence, first["expected"], "api", read_first=False)
+        again = converged(convergence, first["expected"], "api")
     assert "ecs:UpdateService" not in account.calls
     assert deployments(again)["web"] == deployments(done)["web"]
     assert len(described(account)) == 3

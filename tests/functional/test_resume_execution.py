@@ -74,7 +74,7 @@ def resumed(account: BivouacAccount, event: Any, *looks: PollResult) -> str:
     """What the function makes of an event; it polls exactly as often as there are results."""
     left = list(looks)
     poll_for = mock.Mock(return_value=lambda _: left.pop(0))
-    with mock.patch("bivouac.waiting.conditions.poll_for", poll_for):
+    with mock.patch("bivouac.waiting.poll.poll_for", poll_for):
         status: str = account.invoke("resume_execution", event)["status"]
     assert not left, f"{len(left)} looks too few"
     return status
@@ -300,7 +300,7 @@ def test_a_repeated_event_triggers_a_poll_if_the_first_poll_died(
 ) -> None:
     """W01: Lambda retries it; the event was stored, and nobody has polled for it."""
     looking(account, begun(account), waits_for(1))
-    died = mock.patch("bivouac.waiting.conditions.poll_for", side_effect=RuntimeError("killed"))
+    died = mock.patch("bivouac.waiting.poll.poll_for", side_effect=RuntimeError("killed"))
     with died, pytest.raises(RuntimeError):
         account.invoke("resume_execution", told())
     assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
@@ -328,7 +328,7 @@ def test_an_event_during_anothers_poll_is_left_to_it(account: BivouacAccount) ->
         return waits_for(3)
 
     looking(account, wait, waits_for(1))
-    with mock.patch("bivouac.waiting.conditions.poll_for", return_value=looks_in_turn(meanwhile)):
+    with mock.patch("bivouac.waiting.poll.poll_for", return_value=looks_in_turn(meanwhile)):
         status = account.invoke("resume_execution", told("t1"))["status"]
     assert (status, others) == ("WAITS", ["POLLED_ELSEWHERE"])
 
@@ -342,7 +342,7 @@ def test_an_event_during_anothers_poll_makes_that_one_poll_again(account: Bivoua
         return waits_for(1, known=frozenset({"t1"}))
 
     look = looks_in_turn(meanwhile, lambda: PollResult(answer=ANSWER))
-    with mock.patch("bivouac.waiting.conditions.poll_for", return_value=look):
+    with mock.patch("bivouac.waiting.poll.poll_for", return_value=look):
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
@@ -361,7 +361,7 @@ def test_a_failure_during_anothers_poll_is_never_missed(account: BivouacAccount)
         return waits_for(5)
 
     look = looks_in_turn(meanwhile, lambda: PollResult(answer={"status": "FAILED"}))
-    with mock.patch("bivouac.waiting.conditions.poll_for", return_value=look):
+    with mock.patch("bivouac.waiting.poll.poll_for", return_value=look):
         assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
 
 
@@ -416,7 +416,7 @@ def test_the_event_of_a_dead_poll_triggers_a_poll_when_it_is_repeated(
     looking(account, begun(account), waits_for(1))
     look = mock.Mock(side_effect=RuntimeError("killed"))
     with (
-        mock.patch("bivouac.waiting.conditions.poll_for", return_value=look),
+        mock.patch("bivouac.waiting.poll.poll_for", return_value=look),
         pytest.raises(RuntimeError),
     ):
         account.invoke("resume_execution", told())

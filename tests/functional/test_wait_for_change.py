@@ -16,7 +16,7 @@ from bivouac.diagnosis.health import STEADY_SECONDS
 from bivouac.environment.blueprint import Blueprint, cloud_map_tags
 from bivouac.services.deployments import Expected
 from bivouac.services.progress import CreateProgress, NextStep
-from bivouac.waiting import conditions
+from bivouac.waiting import poll
 from bivouac.waiting.conditions.ready import QUIET_SECONDS
 from bivouac.waiting.conditions.registered import MOST_SKIPPED_POLLS
 from bivouac.waiting.wait import POLL_SECONDS, Purpose, Wait
@@ -380,7 +380,7 @@ def of_a_wave_that_runs(account: BivouacAccount) -> tuple[Any, Wait]:
     }
     wait = Wait("demo", 1, "token", Purpose.SERVICES, context)
     record = account.records.current("demo", 1)
-    return conditions.poll_for(wait, record, urgent=False), wait
+    return poll.poll_for(wait, record, urgent=False), wait
 
 
 def test_a_chain_needs_one_wait_for_each_link(account: BivouacAccount) -> None:

@@ -25,7 +25,6 @@ LASTING = {
     "bivouac/aws/cloudformation.py",
     "bivouac/recheck/recheck.py",
     "bivouac/sweep/budget.py",
-    "bivouac/waiting/conditions/__init__.py",
     "bivouac/waiting/poll.py",
 }
 """Modules that run for a while, so that one reading is not enough, and pause between calls."""

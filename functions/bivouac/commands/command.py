@@ -62,10 +62,14 @@ class Resolved:
 
     def instruction(self, command: Command, there: bool) -> Instruction:
         """`there`: whether something of the environment exists."""
-        base = packed(self.base)
-        request = base if self.request == self.base else packed(self.request)
         return Instruction(
-            command.verb, command.intent, self.based_on, base, request, self.changes, there
+            command.verb,
+            command.intent,
+            self.based_on,
+            packed(self.base),
+            packed(self.request),
+            self.changes,
+            there,
         )
 
 
@@ -113,12 +117,14 @@ def resolved(asked: Command, record: Record | None) -> Resolved:
     record = found(record if record and record.request else None, asked.environment)
     if asked.generation is not None and asked.generation != record.generation:
         why = f"generation {record.generation} took over from {asked.generation}"
-        return _nothing(record, why)
+        return _recorded(record, why)
     match asked.verb:
         case Verb.REDEPLOY:
             return _redeployed(asked, record)
+        case Verb.ROLL_BACK if record.can_roll_back:
+            return _recorded(record.gone_back)
         case Verb.ROLL_BACK:
-            return _rolled_back(record)
+            return _recorded(record, "no other request was ever proven")
         case _:
             return _woken(asked, record)
 
@@ -142,7 +148,7 @@ def _has_services(content: Any) -> bool:
 
 def _redeployed(asked: Command, record: Record) -> Resolved:
     if intents.is_outdated(record.intents, intents.LIFECYCLE, asked.intent):
-        return _nothing(record, "a later creation or deletion was followed before")
+        return _recorded(record, "a later creation or deletion was followed before")
     if record.status in LEASE_OVER:
         raise EnvironmentNotFoundError(
             f"the environment {record.environment} is {record.status}: a redeploy cannot bring it "
@@ -156,28 +162,22 @@ def _redeployed(asked: Command, record: Record) -> Resolved:
         raise InvalidRequestError(found)
     changes = service_changes.newest(record.changes, given)
     if changes == record.changes:
-        return _nothing(record, "these or later changes of the services were made before")
+        return _recorded(record, "these or later changes of the services were made before")
     return Resolved(service_changes.redeployed(base, changes), base, record.generation, changes)
-
-
-def _rolled_back(record: Record) -> Resolved:
-    if not record.can_roll_back:
-        return _nothing(record, "no other request was ever proven")
-    back = record.gone_back
-    return Resolved(back.requested, back.base, record.generation, back.changes)
 
 
 def _woken(asked: Command, record: Record) -> Resolved:
     if intents.is_outdated(record.intents, intents.POWER, asked.intent):
-        return _nothing(record, "a later intent about the environment was followed before")
+        return _recorded(record, "a later intent about the environment was followed before")
     if record.status is Status.DELETED:
         raise EnvironmentNotFoundError(
             f"the environment {record.environment} is deleted and has no schedule; create it"
         )
     # The wake comes before the roll-back, which then finds another execution in its place.
-    known = record.gone_back if record.status is Status.FAILED and record.goes_back else record
-    return Resolved(known.requested, known.base, known.generation, known.changes)
+    goes_back = record.status is Status.FAILED and record.goes_back
+    return _recorded(record.gone_back if goes_back else record)
 
 
-def _nothing(record: Record, why: str) -> Resolved:
-    return Resolved(record.requested, record.base, record.generation, record.changes, why)
+def _recorded(record: Record, outdated: str = "") -> Resolved:
+    """The record's own request."""
+    return Resolved(record.requested, record.base, record.generation, record.changes, outdated)

@@ -13,7 +13,8 @@ from bivouac.aws.errors import cluster_is_missing
 from bivouac.environment.blueprint import Blueprint
 from bivouac.errors import RefusedByAwsError
 from bivouac.json_types import Json
-from bivouac.services.observation import Tasks, tasks_by_service
+from bivouac.services.deployments import Tasks
+from bivouac.services.observation import tasks_by_service
 
 
 @contextmanager

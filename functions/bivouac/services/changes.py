@@ -62,7 +62,9 @@ class ServiceConvergence:
         fresh: bool = False,
         proven: Mapping[str, str] | None = None,
     ) -> None:
-        """`proven`: by service, the deployment for which it was last proven."""
+        """`fresh`: exactly the expected services exist, as this execution created them.
+
+        `proven`: by service, the deployment for which it was last proven."""
         self._blueprint = blueprint
         self._patience = patience
         self._fresh = fresh
@@ -77,14 +79,12 @@ class ServiceConvergence:
         self._wanted = wanted_services(blueprint, services, namespace_arn, task_definitions)
 
     def converge(
-        self, progress: CreateProgress, proofs: Sequence[EdgeProof] = (), read_first: bool = True
+        self, progress: CreateProgress, proofs: Sequence[EdgeProof] = ()
     ) -> CreateProgress:
         """What is expected, blocked, going and still to be rolled now, and whether anything
-        changed.
-
-        Without `read_first`, exactly the expected services exist, as they were created."""
+        changed."""
         before = {each.service_name: each for each in progress.expected}
-        remembered = {} if read_first else self._remembered(before)
+        remembered = self._remembered(before) if self._fresh else {}
         now = Situation(
             remembered,
             before,
@@ -93,7 +93,7 @@ class ServiceConvergence:
             proven=self._proven,
             roll=progress.roll,
         )
-        if read_first:
+        if not self._fresh:
             now = self._observed(now)
         expected = dict(before)
         changed = False

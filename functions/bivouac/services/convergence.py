@@ -25,7 +25,7 @@ from bivouac.environment.ownership import require_owned
 from bivouac.json_types import Described, Json
 from bivouac.proof import mesh
 from bivouac.proof.mesh import EdgeProof, ProofClient
-from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.services.deployments import Expected, deployment_ids, primary_deployment
 from bivouac.services.replacement import must_replace
 
 
@@ -348,11 +348,8 @@ class _Deciding:
         """A proof client starts as soon as the endpoints that it calls exist; if one of these
         services is being replaced, after that, so that no old task answers for a new one."""
         acted = {action.service_name: action.kind for action in self._actions}
-        deployments = {
-            name: primary["id"]
-            for name, service in self._now.services.items()
-            if name not in acted and (primary := primary_deployment(service))
-        }
+        untouched = {name: each for name, each in self._now.services.items() if name not in acted}
+        deployments = deployment_ids(untouched)
         depth = 1 + max(self._depths.values(), default=0)
         for client in self._clients:
             name = client.service.service_name

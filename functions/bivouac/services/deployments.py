@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from bivouac.aws import ecs_answers
 from bivouac.json_types import Described
+
+Services = Mapping[str, Described]
+"""Described services by name."""
+Tasks = Mapping[str, Sequence[Described]]
+"""Described tasks by service."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,15 @@ def primary_deployment(service: Described) -> Described | None:
         if ecs_answers.is_primary(deployment):
             return dict(deployment)
     return None
+
+
+def deployment_ids(services: Services) -> dict[str, str]:
+    """The primary deployments' ids by service."""
+    return {
+        name: primary["id"]
+        for name, service in services.items()
+        if (primary := primary_deployment(service))
+    }
 
 
 def private_address(task: Described) -> str | None:

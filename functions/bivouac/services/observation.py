@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from bivouac.aws import ecs, ecs_answers
 from bivouac.aws.client_types import ECSClient
-from bivouac.json_types import Json
-from bivouac.services.deployments import Expected, Observed, primary_deployment
-
-Tasks = Mapping[str, Sequence[Json]]
-"""By service."""
+from bivouac.json_types import Described, Json
+from bivouac.services.deployments import Expected, Observed, Services, Tasks, primary_deployment
 
 
 def observed(
     client: ECSClient,
     cluster: str,
     expected: Sequence[Expected],
-    services: Mapping[str, Json],
+    services: Services,
     running: Tasks,
 ) -> dict[str, Observed]:
     """Each expected service with its running tasks, and the stopped ones if they may show a cause.
@@ -53,7 +50,7 @@ def with_stopped(
     }
 
 
-def _in_trouble(entry: Expected, service: Json | None, running: Sequence[Json]) -> bool:
+def _in_trouble(entry: Expected, service: Described | None, running: Sequence[Described]) -> bool:
     """Whether tasks of the deployment are missing (those of the previous one may still run), tasks
     are unhealthy, or ECS gave up on the deployment (H02, H03)."""
     if service is None or not ecs_answers.is_active(service):

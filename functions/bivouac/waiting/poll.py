@@ -11,16 +11,37 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bivouac import clock
-from bivouac.aws import executions
+from bivouac.aws import clients, executions
 from bivouac.aws.client_types import SFNClient
+from bivouac.environment.record import Record
 from bivouac.waiting.store import Waits
-from bivouac.waiting.wait import PollResult, TaskEvents, Wait, worth_polling
+from bivouac.waiting.wait import PollResult, Purpose, TaskEvents, Wait, worth_polling
 
 Poll = Callable[[Wait], PollResult]
 
 LONGEST_POLLING = timedelta(seconds=840)
 """Ends before the function's own timeout of 900 seconds. If no event arrives after that, the
 waiting state times out."""
+
+
+def poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:
+    """The poll for this wait; `urgent`: counts alone are not enough.
+
+    Imports what the poll needs only when it is due: most events are only noted, and most
+    functions that note one start cold."""
+    if wait.purpose is Purpose.SERVICES:
+        from bivouac.waiting.conditions.ready import ReadyPoll
+
+        return ReadyPoll(
+            record, urgent, clients.ecs(), clients.servicediscovery, clients.ec2, clock.now
+        )
+    if wait.purpose is Purpose.ASLEEP:
+        from bivouac.waiting.conditions.asleep import AsleepPoll
+
+        return AsleepPoll(record, clients.ecs(), clock.now)
+    from bivouac.waiting.conditions.deleted import DeletedPoll
+
+    return DeletedPoll(record, clients.ecs(), clients.servicediscovery, clients.logs, clock.now)
 
 
 def poll_until_answered(

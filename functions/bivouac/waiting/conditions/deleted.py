@@ -21,8 +21,8 @@ from bivouac.deletion.step import NOT_OURS, PATIENCE_SECONDS
 from bivouac.environment import naming
 from bivouac.environment.blueprint import from_ecs_tags
 from bivouac.environment.record import Record
-from bivouac.json_types import Json
-from bivouac.services.observation import Tasks
+from bivouac.json_types import Described
+from bivouac.services.deployments import Tasks
 from bivouac.waiting.wait import (
     POLL_SECONDS,
     STALE_SECONDS,
@@ -138,7 +138,7 @@ class DeletedPoll:
         lags = _lags(wait.task_events, stopping)
         return PollResult(again_after=STALE_SECONDS if lags else None, awaited=awaited)
 
-    def _ours(self, service: str, tasks: Sequence[Json]) -> bool:
+    def _ours(self, service: str, tasks: Sequence[Described]) -> bool:
         """A task carries its service's tags (the plan requires it); one that has just started may
         not show them yet."""
         planned = [each.service_name for each in self._blueprint.services]

@@ -14,8 +14,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.proof import mesh
 from bivouac.proof.fault import Fault
 from bivouac.proof.mesh import EdgeProof, EdgeReading, ProofClient, State
-from bivouac.services.deployments import primary_deployment
-from bivouac.waiting.conditions.outstanding import Services, Tasks
+from bivouac.services.deployments import Services, Tasks, deployment_ids, primary_deployment
 
 GRACE_SECONDS = 30.0
 """An application that has been healthy this long should have answered."""
@@ -56,15 +55,6 @@ class Edges:
         for each in self.asked:
             found.setdefault(now.isoformat(), []).append(each.reading.edge.name)
         return found
-
-
-def deployment_ids(services: Services) -> dict[str, str]:
-    """The primary deployments' ids by service."""
-    return {
-        name: primary["id"]
-        for name, service in services.items()
-        if (primary := primary_deployment(service))
-    }
 
 
 def read(

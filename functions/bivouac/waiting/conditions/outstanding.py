@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
-from bivouac.json_types import Described
 from bivouac.proof import mesh
 from bivouac.proof.mesh import ProofClient, State
 from bivouac.services.convergence import Blocked
-from bivouac.services.deployments import Expected, primary_deployment
+from bivouac.services.deployments import Expected, Services, Tasks, primary_deployment
 from bivouac.waiting.wait import Awaited, Purpose, Stage, TaskEvents, counted
-
-Services = Mapping[str, Described]
-"""Described services by name."""
-Tasks = Mapping[str, Sequence[Described]]
-"""Described tasks by service."""
 
 
 def missing_tasks(expected: Iterable[Expected], services: Services) -> dict[str, int]:

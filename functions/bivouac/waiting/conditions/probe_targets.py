@@ -12,9 +12,7 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.proof import probe
 from bivouac.proof.probe import MOST_TARGETS
 from bivouac.services import deployments
-
-Tasks = Mapping[str, Sequence[dict[str, Any]]]
-"""Running tasks by service."""
+from bivouac.services.deployments import Tasks
 
 
 def targets(blueprint: Blueprint, running: Tasks, ec2: EC2Client) -> list[dict[str, Any]]:
