@@ -14,34 +14,33 @@ from bivouac.observability import Event, step
 from bivouac.settings import StackSettings
 from bivouac.stack import records
 from bivouac.waiting import poll
-from bivouac.waiting.store import poller_died, waits
 from bivouac.waiting.wait import signal_of, worth_polling
 
 
 @step
 def handler(event: Event) -> Event:
     """`status`: NOT_OURS, NO_WAIT, NOTED, POLLED_ELSEWHERE, OVER, or how the poll ended."""
-    signal, now, stored = signal_of(event), clock.now(), waits()
+    signal, now, waits = signal_of(event), clock.now(), poll.waits()
     prefix = StackSettings.from_env().name_prefix
     environment = naming.environment_of_cluster(prefix, signal.cluster)
     if environment is None:
         return {"status": "NOT_OURS"}
-    wait = stored.note(environment, signal)
+    wait = waits.note(environment, signal)
     if wait is None:
         return {"status": "NO_WAIT", "environment": environment}
-    urgent = signal.urgent or poller_died(wait, now)
+    urgent = signal.urgent or wait.poller_died(now)
     if not (urgent or worth_polling(wait.purpose, wait.awaited, wait.task_events)):
         return {"status": "NOTED", "environment": environment}
-    claimed, free = stored.claim(wait, signal.name, now)
+    claimed, free = waits.claim(wait, signal.name, now)
     if claimed is None or not free:
         # The active poller will see it.
         return {"status": "POLLED_ELSEWHERE", "environment": environment}
     try:
         record = records().current(environment, wait.generation)
     except SupersededError:
-        stored.end(wait)
+        waits.end(wait)
         return {"status": "OVER", "environment": environment}
     status = poll.poll_until_answered(
-        claimed, poll.poll_for(claimed, record, urgent=urgent), stored, clients.stepfunctions()
+        claimed, poll.poll_for(claimed, record, urgent=urgent), waits, clients.stepfunctions()
     )
     return {"status": status, "environment": environment}

@@ -9,9 +9,8 @@ from __future__ import annotations
 from bivouac import clock
 from bivouac.aws import clients
 from bivouac.observability import Event, step
-from bivouac.stack import records
+from bivouac.stack import held
 from bivouac.waiting import poll
-from bivouac.waiting.store import waits
 from bivouac.waiting.wait import Purpose, Wait
 
 FIRST_POLLER = "the first"
@@ -30,10 +29,10 @@ def handler(event: Event) -> Event:
         purpose=Purpose(event["purpose"]),
         context=event["context"],
     )
-    record = records().current(wait.environment, wait.generation)
-    stored, after = waits(), wait.first_poll_after
-    wait = stored.begin(wait, clock.now(), poller="" if after else FIRST_POLLER)
+    record = held(event)
+    waits, after = poll.waits(), wait.first_poll_after
+    wait = waits.begin(wait, clock.now(), poller="" if after else FIRST_POLLER)
     status = poll.poll_until_answered(
-        wait, poll.poll_for(wait, record, urgent=False), stored, clients.stepfunctions(), after
+        wait, poll.poll_for(wait, record, urgent=False), waits, clients.stepfunctions(), after
     )
     return {"status": status}

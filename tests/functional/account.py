@@ -36,7 +36,7 @@ from bivouac.aws import clients, cloudmap
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
-from bivouac.aws.waits_table import WaitsTable
+from bivouac.aws.waits_table import Waits
 from bivouac.commands.holder import Holder
 from bivouac.deletion.step import Deletion
 from bivouac.environment.blueprint import Blueprint
@@ -49,7 +49,6 @@ from bivouac.services.deployments import Expected
 from bivouac.services.patience import Patience
 from bivouac.services.progress import CreateProgress
 from bivouac.settings import ScheduleSettings
-from bivouac.waiting.store import Waits
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.ecs.announcements import Announcement
 from localcloud.events.ecs import delivered
@@ -244,7 +243,7 @@ class BivouacAccount:
 
     @property
     def waits(self) -> Waits:
-        return Waits(WaitsTable(self.client("dynamodb"), WAITS_TABLE))
+        return Waits(self.client("dynamodb"), WAITS_TABLE)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.plane.clock.now(), UTC)

@@ -9,9 +9,9 @@ from unittest import mock
 import pytest
 
 from bivouac import times
+from bivouac.aws.waits_table import Waits
 from bivouac.waiting.poll import LONGEST_POLLING, poll_until_answered, send
-from bivouac.waiting.store import LATE_SECONDS, Waits
-from bivouac.waiting.wait import Awaited, PollResult, Purpose, Signal, Stage, Wait
+from bivouac.waiting.wait import LATE_SECONDS, Awaited, PollResult, Purpose, Signal, Stage, Wait
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import NOT_OURS, SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
 from tests.requests import environment

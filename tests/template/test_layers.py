@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("aws.*_answers",),
     ("settings",),
     ("environment",),
+    ("waiting.wait",),
     ("aws",),
     ("stack",),
     ("proof",),

@@ -1,17 +1,25 @@
-"""Calls of the waits table: one item for each environment with a waiting execution. Plain values
-go in and come out."""
+"""The waits table: one item for each environment with a waiting execution, with the token that
+resumes it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from bivouac.aws.attributes import attribute, content
 from bivouac.aws.client_types import DynamoDBClient
 from bivouac.aws.errors import translated
+from bivouac.environment.record import packed, unpacked
 from bivouac.json_types import Json
+from bivouac.waiting.wait import LATE_SECONDS, Awaited, Purpose, Signal, TaskEvent, Wait
 
+KEPT_FOR = timedelta(days=1)
+"""After this, DynamoDB removes an item that its execution left behind. Nothing relies on it
+(W20)."""
 _POLLS = ("looker", "looksUntil")
 """Who polls now, and until when at the latest."""
 _POLLS_NEXT = ("poller", "nextLookAt")
@@ -19,111 +27,138 @@ _POLLS_NEXT = ("poller", "nextLookAt")
 
 
 @dataclass(frozen=True)
-class WaitsTable:
+class Waits:
     client: DynamoDBClient
-    name: str
+    table_name: str
 
-    def put(self, wait: Json) -> Json:
-        """The content that it replaces; empty if there was none."""
-        item = attribute(wait)["M"]
-        with translated(f"wait of {wait['environment']}"):
-            answer = self.client.put_item(TableName=self.name, Item=item, ReturnValues="ALL_OLD")
-        return content(answer.get("Attributes", {}))
+    def begin(self, wait: Wait, now: datetime, poller: str = "") -> Wait:
+        """Store a token; it replaces any earlier wait of the environment.
 
-    def note(
-        self, environment: str, at: float, task_id: str, task_event: Json, urgent: bool
-    ) -> Json | None:
-        """Record an event of that time; the wait that it concerns.
+        `poller` is about to make the first poll. The answer is the wait with what its context must
+        have of the replaced one, which got no answer: since when only proofs were missing."""
+        item: Json = {
+            "environment": wait.environment,
+            "generation": wait.generation,
+            "token": wait.token,
+            "purpose": wait.purpose,
+            # Each event writes the item, and DynamoDB counts its whole size.
+            "context": packed(wait.context),
+            "sightings": {},
+            "removeAt": int((now + KEPT_FOR).timestamp()),
+        }
+        if wait.since:
+            item["since"] = wait.since.timestamp()
+        if poller:
+            item |= {"looker": poller, "looksUntil": now.timestamp() + LATE_SECONDS}
+        with translated(f"wait of {wait.environment}"):
+            replaced = self.client.put_item(
+                TableName=self.table_name, Item=attribute(item)["M"], ReturnValues="ALL_OLD"
+            ).get("Attributes")
+        earlier = _wait(replaced) if replaced else None
+        if earlier is None or not earlier.awaited or earlier.generation != wait.generation:
+            return wait
+        since = earlier.awaited.healthy_since
+        return replace(wait, context={**wait.context, "healthySince": since})
 
-        None: there is none, it began after the event, or a newer event of the task is recorded.
-        An event about no task only finds the wait; an urgent one is counted as well."""
-        update = "ADD alarms :one" if urgent else ""
+    def note(self, environment: str, signal: Signal) -> Wait | None:
+        """Record what an event says about a task; the wait that it concerns.
+
+        None: no execution waits, the waiting one took the environment after the event, or a newer
+        event of the task is already recorded (W01). A repeated event is recorded again: the first
+        receiver may have crashed before it polled. An event about no task only finds the wait. An
+        urgent event also counts as an alarm, which no poller may overlook."""
+        update = "ADD alarms :one" if signal.urgent else ""
         condition = "attribute_exists(#token) AND (attribute_not_exists(#since) OR #since <= :at)"
         names = {"#token": "token", "#since": "since"}
-        values: Json = {":at": at} | ({":one": 1} if urgent else {})
-        if task_id:
+        values: Json = {":at": signal.at.timestamp()} | ({":one": 1} if signal.urgent else {})
+        if signal.task_id:
             update = f"SET sightings.#task = :event {update}"
             condition += (
                 " AND (attribute_not_exists(sightings.#task)"
                 " OR sightings.#task.version <= :version)"
             )
-            names["#task"] = task_id
-            values |= {":event": task_event, ":version": task_event["version"]}
+            names["#task"] = signal.task_id
+            task_event = {**signal.task_event.to_json(), "stage": signal.stage or ""}
+            values |= {":event": task_event, ":version": signal.version}
         return self._update(environment, update, condition, names, values)
 
-    def claim(
-        self, environment: str, token: str, poller: str, now: float, until: float
-    ) -> Json | None:
-        """Claim to poll until then; None: another poller polls, or the wait is over."""
+    def claim(self, wait: Wait, poller: str, now: datetime) -> tuple[Wait | None, bool]:
+        """The current wait (None: it is over), and whether `poller` may poll now.
+
+        One poller polls at a time. Events that arrive meanwhile are recorded, and it polls again
+        if they call for it. A poll that takes too long counts as crashed."""
+        at = now.timestamp()
         free = "attribute_not_exists(looker) OR looker = :looker OR looksUntil < :now"
-        changed = {"looker": poller, "looksUntil": until}
-        return self._change(environment, token, changed, condition=free, compared={"now": now})
+        changed = {"looker": poller, "looksUntil": at + LATE_SECONDS}
+        claimed = self._change(wait, changed, condition=free, compared={"now": at})
+        return (claimed, True) if claimed else (self._current(wait), False)
 
-    def set_next_poll(
+    def keep(
         self,
-        environment: str,
-        token: str,
+        wait: Wait,
+        awaited: Awaited | None,
+        again_after: float | None,
         poller: str,
-        at: float,
-        late: float,
-        awaited: str | None,
-    ) -> Json | None:
-        """Say who polls next and when. With `awaited`, a poll has ended that found this.
+        now: datetime,
+    ) -> tuple[Wait | None, bool]:
+        """Store what a poll found, and that the next one is due in so many seconds; the current
+        wait, and whether `poller` makes that poll.
 
-        None: another poller makes an earlier one that was not due before `late`, or the wait is
-        over."""
-        free = (
-            "attribute_not_exists(poller) OR poller = :poller"
-            " OR nextLookAt > :nextLookAt OR nextLookAt < :late"
-        )
-        found = {} if awaited is None else {"awaited": awaited}
-        changed = {"poller": poller, "nextLookAt": at} | found
-        return self._change(
-            environment, token, changed, _POLLS if found else (), free, {"late": late}
-        )
+        This ends the poll, so another poller may start. `awaited` None: there was no poll.
+        None: the wait is over. Of several pollers, the one with the earliest next poll continues,
+        unless it is late, as a crashed one is."""
+        found: Json = {"awaited": json.dumps(awaited.to_json())} if awaited else {}
+        ended = _POLLS if awaited else ()
+        if again_after is not None:
+            earliest = (
+                "attribute_not_exists(poller) OR poller = :poller"
+                " OR nextLookAt > :nextLookAt OR nextLookAt < :late"
+            )
+            at = now.timestamp()
+            changed = found | {"poller": poller, "nextLookAt": at + again_after}
+            late = {"late": at - LATE_SECONDS}
+            if kept := self._change(wait, changed, ended, earliest, late):
+                return kept, True
+        if awaited is None:
+            return self._current(wait), False
+        nobody_polls_next = () if again_after is not None else _POLLS_NEXT
+        return self._change(wait, found, (*ended, *nobody_polls_next)), False
 
-    def end_poll(self, environment: str, token: str, awaited: str, is_next: bool) -> Json | None:
-        """A poll has ended that found this. `is_next`: some poller makes a next one."""
-        removed = _POLLS if is_next else (*_POLLS, *_POLLS_NEXT)
-        return self._change(environment, token, {"awaited": awaited}, removed)
+    def _current(self, wait: Wait) -> Wait | None:
+        """By an update that changes nothing: not every function that polls may read the table."""
+        return self._change(wait, {"token": wait.token})
 
-    def current(self, environment: str, token: str) -> Json | None:
-        """The wait as it is, by an update that changes nothing: not every function that polls may
-        read the table. None: it is over."""
-        return self._change(environment, token, {"token": token})
-
-    def delete(self, environment: str, token: str) -> None:
-        """Delete the item, unless it has another token by now."""
+    def end(self, wait: Wait) -> None:
+        """Delete the token, unless the next wait has begun."""
         with (
-            translated(f"wait of {environment}"),
+            translated(f"wait of {wait.environment}"),
             suppress(self.client.exceptions.ConditionalCheckFailedException),
         ):
             self.client.delete_item(
-                TableName=self.name,
-                Key={"environment": {"S": environment}},
+                TableName=self.table_name,
+                Key={"environment": {"S": wait.environment}},
                 ConditionExpression="#token = :token",
                 ExpressionAttributeNames={"#token": "token"},
-                ExpressionAttributeValues={":token": {"S": token}},
+                ExpressionAttributeValues={":token": {"S": wait.token}},
             )
 
     def _change(
         self,
-        environment: str,
-        token: str,
+        wait: Wait,
         changed: Json,
         removed: tuple[str, ...] = (),
         condition: str = "",
         compared: Mapping[str, float] | None = None,
-    ) -> Json | None:
-        """None if another wait has replaced the one of this token, or the condition is not met."""
+    ) -> Wait | None:
+        """None if another wait has replaced this one, or the condition is not met."""
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
         if removed:
             update += f" REMOVE {', '.join(removed)}"
         names = {f"#{name}": name for name in (*changed, "token")}
-        values = {f":{name}": value for name, value in (changed | {"token": token}).items()}
+        values = {f":{name}": value for name, value in (changed | {"token": wait.token}).items()}
         values |= {f":{name}": value for name, value in (compared or {}).items()}
         whole = f"#token = :token AND ({condition})" if condition else "#token = :token"
-        return self._update(environment, update, whole, names, values)
+        return self._update(wait.environment, update, whole, names, values)
 
     def _update(
         self,
@@ -132,12 +167,12 @@ class WaitsTable:
         condition: str,
         names: Mapping[str, str],
         values: Json,
-    ) -> Json | None:
-        """The updated item; None if the condition is not met."""
+    ) -> Wait | None:
+        """The updated wait; None if the condition is not met."""
         with translated(f"wait of {environment}"):
             try:
                 answer = self.client.update_item(
-                    TableName=self.name,
+                    TableName=self.table_name,
                     Key={"environment": {"S": environment}},
                     UpdateExpression=update,
                     ConditionExpression=condition,
@@ -147,4 +182,22 @@ class WaitsTable:
                 )
             except self.client.exceptions.ConditionalCheckFailedException:
                 return None
-        return content(answer["Attributes"])
+        return _wait(answer["Attributes"])
+
+
+def _wait(item: Mapping[str, Any]) -> Wait:
+    stored = content(item)
+    awaited = stored.get("awaited")
+    return Wait(
+        environment=stored["environment"],
+        generation=int(stored["generation"]),
+        token=stored["token"],
+        purpose=Purpose(stored["purpose"]),
+        context=unpacked(stored["context"]),
+        task_events={
+            task_id: TaskEvent.from_json(each) for task_id, each in stored["sightings"].items()
+        },
+        awaited=Awaited.from_json(json.loads(awaited)) if awaited else None,
+        next_poll_at=stored.get("nextLookAt"),
+        alarms=int(stored.get("alarms", 0)),
+    )

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from bivouac import clock
+from bivouac import clock, settings
 from bivouac.aws import clients, executions
 from bivouac.aws.client_types import SFNClient
+from bivouac.aws.waits_table import Waits
 from bivouac.environment.record import Record
-from bivouac.waiting.store import Waits
 from bivouac.waiting.wait import PollResult, Purpose, TaskEvents, Wait, worth_polling
 
 Poll = Callable[[Wait], PollResult]
@@ -22,6 +22,11 @@ Poll = Callable[[Wait], PollResult]
 LONGEST_POLLING = timedelta(seconds=840)
 """Ends before the function's own timeout of 900 seconds. If no event arrives after that, the
 waiting state times out."""
+
+
+def waits() -> Waits:
+    """The waits table of this stack."""
+    return Waits(clients.dynamodb(), settings.waits_table())
 
 
 def poll_for(wait: Wait, record: Record, *, urgent: bool) -> Poll:

@@ -23,6 +23,9 @@ DRAINING to INACTIVE."""
 STALE_SECONDS = 0.3
 """Before repeating reads that lag behind an event."""
 
+LATE_SECONDS = 5.0
+"""A poller this late with its next poll, or a poll that takes this long, counts as crashed."""
+
 EDGE_CONTAINER_PREFIX = "edge-"
 
 
@@ -137,6 +140,11 @@ class Wait:
         (W15)."""
         taken_at = self.context.get("openedAt") or self.context.get("closedAt")
         return times.moment(taken_at) if taken_at else None
+
+    def poller_died(self, now: datetime) -> bool:
+        """Whether the next poll is overdue. Any function that notices takes over."""
+        at = self.next_poll_at
+        return at is not None and at < now.timestamp() - LATE_SECONDS
 
     @property
     def first_poll_after(self) -> float:
