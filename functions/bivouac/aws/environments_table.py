@@ -131,9 +131,8 @@ class Records:
                 **begin,
             )
         last = answer.get("LastEvaluatedKey")
-        return [_summary(item) for item in answer["Items"]], last["environment"][
-            "S"
-        ] if last else None
+        name = last["environment"]["S"] if last else None
+        return [_summary(item) for item in answer["Items"]], name
 
     def remember_closed(self, repository: str, number: int, intent: Intent, now: datetime) -> None:
         """Store that a pull request was closed, against a late create that was meant earlier.
@@ -222,7 +221,7 @@ class Records:
         unreadable record.
         Raises NotYetConsistentError if another came first, so that the machine retries."""
         blueprint = taken.blueprint
-        content: dict[str, Any] = {
+        written: Json = {
             "form": FORM,
             "generation": taken.generation,
             "status": taken.status,
@@ -243,12 +242,12 @@ class Records:
             "owner": blueprint["tags"].get(OWNER_TAG, ""),
         }
         if taken.created_at:
-            content["createdAt"] = taken.created_at
+            written["createdAt"] = taken.created_at
         if isinstance(before, Unreadable):
-            forget = [name for name in before.attributes if name not in (*content, "environment")]
+            forget = [name for name in before.attributes if name not in (*written, "environment")]
         self._update(
             taken.environment,
-            content,
+            written,
             _unchanged_since(before),
             errors.NotYetConsistentError(
                 f"environment {taken.environment}: another execution took it at the same time"
@@ -485,7 +484,6 @@ def _summary(item: Mapping[str, Any]) -> Summary:
         execution=held["execution"],
         expires_at=held["expiresAt"],
         verb=Verb(held["verb"]),
-        on_failure=held["onFailure"],
         triggers=held["triggers"],
         owner=held.get("owner", ""),
         created_at=held.get("createdAt", ""),

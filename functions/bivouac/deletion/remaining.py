@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,10 +42,10 @@ def service_names(
 
 def services(client: ECSClient, cluster: str, names: Iterable[str]) -> dict[str, Json]:
     """The services that are not gone, by name, with tags. INACTIVE and MISSING mean gone (D05)."""
-    found: dict[str, Json] = {}
     with _cluster_may_be_gone():
         found = ecs.describe_services(client, cluster, names)
-    return {name: each for name, each in found.items() if not ecs_answers.is_gone(each)}
+        return {name: each for name, each in found.items() if not ecs_answers.is_gone(each)}
+    return {}
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,15 @@ class TasksLeft:
 
 def tasks_left(client: ECSClient, cluster: str, found: Mapping[str, Json]) -> TasksLeft:
     """For the services found."""
-    unstopped: Mapping[str, Sequence[str]] | None = None
-    with _cluster_may_be_gone():
-        unstopped = unstopped_tasks(client, cluster) if found else None
-    if unstopped is None:
-        return TasksLeft({}, {})
-    listed = {name: len(unstopped.get(name, ())) for name in found}
     counted = {
         name: each.get("runningCount", 0) + each.get("pendingCount", 0)
         for name, each in found.items()
     }
-    return TasksLeft(_some(listed), _some(counted))
+    with _cluster_may_be_gone():
+        unstopped = unstopped_tasks(client, cluster) if found else {}
+        listed = {name: len(unstopped.get(name, ())) for name in found}
+        return TasksLeft(_some(listed), _some(counted))
+    return TasksLeft({}, {})
 
 
 def unstopped_tasks(client: ECSClient, cluster: str) -> dict[str, list[str]]:
@@ -105,14 +103,13 @@ def _some(counts: Mapping[str, int]) -> dict[str, int]:
 
 def stopping_tasks(client: ECSClient, cluster: str) -> Tasks:
     """By service: tasks that were told to stop and have not stopped yet."""
-    found: Tasks = {}
     with _cluster_may_be_gone():
-        found = tasks_by_service(client, cluster, "STOPPED")
-    stopping = {
-        service: [task for task in tasks if not ecs_answers.is_stopped(task)]
-        for service, tasks in found.items()
-    }
-    return {service: tasks for service, tasks in stopping.items() if tasks}
+        stopping = {
+            service: [task for task in tasks if not ecs_answers.is_stopped(task)]
+            for service, tasks in tasks_by_service(client, cluster, "STOPPED").items()
+        }
+        return {service: tasks for service, tasks in stopping.items() if tasks}
+    return {}
 
 
 def stopping(service: Json) -> str:

@@ -207,8 +207,6 @@ class Summary:
     execution: str
     expires_at: str
     verb: Verb
-    on_failure: str
-    """delete or keep."""
     triggers: Mapping[str, Any]
     """Of the request."""
     owner: str = ""

@@ -222,8 +222,9 @@ def aftermath(record: Record, ended: Ended, attempt: str | None = None) -> After
         case Status.DELETING if attempt or not ended.name.endswith(f"-{ONCE_MORE}"):
             why = "the previous deletion did not finish"
             kept = {key: ended.content[key] for key in ("keepSchedule",) if key in ended.content}
+            content = {**_known(record), "reason": why, **kept}
             name = name_of_following(record, attempt or ONCE_MORE)
-            return Aftermath(None, _deletion(record, ended, name, why, kept))
+            return Aftermath(None, Start(Machine.DELETE, name, content, ended.started_at))
         case Status.READY:
             return Aftermath(None, None, DetailType.READY)
         case Status.DELETED:
@@ -268,8 +269,13 @@ def _after_failure(record: Record, ended: Ended, attempt: str | None) -> Start |
     if record.goes_when_it_fails and record.verb is not Verb.SLEEP:
         after = naming.execution_after(ended.arn, AFTER_FAILURE)
         name = name_of_following(record, attempt) if attempt else after
-        more = {"keepSchedule": record.verb is Verb.WAKE, "unlessProven": True}
-        return _deletion(record, ended, name, "create failed", more)
+        content = {
+            **_known(record),
+            "reason": "create failed",
+            "keepSchedule": record.verb is Verb.WAKE,
+            "unlessProven": True,
+        }
+        return Start(Machine.DELETE, name, content, ended.started_at)
     if not record.goes_back:
         return None
     if record.verb is Verb.REDEPLOY and attempt and _OF_REDEPLOY.fullmatch(ended.name):
@@ -294,11 +300,7 @@ def _once_more(record: Record, ended: Ended) -> Start | None:
         return None
     # At the same time, but newer than the one that failed.
     intent = Intent(rest.at, f"{rest.id} {ONCE_MORE}")
-    content = {
-        "environment": record.environment,
-        "generation": record.generation,
-        "intent": intent.to_json(),
-    }
+    content = {**_known(record), "intent": intent.to_json()}
     name = name_of_following(record, ONCE_MORE)
     if record.verb is Verb.WAKE:
         return Start(Machine.CREATE, name, {"wake": content}, ended.started_at)
@@ -306,21 +308,9 @@ def _once_more(record: Record, ended: Ended) -> Start | None:
 
 
 def _roll_back(record: Record, ended: Ended, name: str) -> Start:
-    known = {"environment": record.environment, "generation": record.generation}
-    return Start(Machine.CREATE, name, {"rollBack": known}, ended.started_at)
+    return Start(Machine.CREATE, name, {"rollBack": _known(record)}, ended.started_at)
 
 
-def _deletion(
-    record: Record, ended: Ended, name: str, reason: str, more: Mapping[str, Any]
-) -> Start:
-    return Start(
-        Machine.DELETE,
-        name,
-        {
-            "environment": record.environment,
-            "generation": record.generation,
-            "reason": reason,
-            **more,
-        },
-        ended.started_at,
-    )
+def _known(record: Record) -> Json:
+    """What the input is based on."""
+    return {"environment": record.environment, "generation": record.generation}
