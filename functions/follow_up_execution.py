@@ -12,8 +12,6 @@ the request ends among the undelivered events, like those for which no execution
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from bivouac import clock
 from bivouac.aws import clients
 from bivouac.errors import SupersededError, UnansweredRequestError
@@ -24,11 +22,13 @@ from bivouac.sweep.follow_up import Ended
 from bivouac.sweep.start_follow_up import FollowUp
 
 
-def follow_up_execution(event: Event, now: datetime, follow_up: FollowUp) -> Event:
+@step
+def handler(event: Event) -> Event:
     """`status` FOLLOWED_UP or RETRIED with what was `started`, or NOTHING_TO_DO: the execution no
     longer held anything.
 
     Raises UnansweredRequestError."""
+    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), event_bus())
     ended = Ended.of(event["detail"])
     if not ended.content:  # it was too large for the event
         ended = follow_up.described(ended.arn) or ended
@@ -37,7 +37,7 @@ def follow_up_execution(event: Event, now: datetime, follow_up: FollowUp) -> Eve
         return _retried(ended, follow_up)
     logger.append_keys(environment=record.environment, generation=record.generation)
     try:
-        followed = follow_up(due, record, now)
+        followed = follow_up(due, record, clock.now())
     except SupersededError as error:
         return {"status": "NOTHING_TO_DO", "execution": ended.arn, "reason": str(error)}
     return {
@@ -56,9 +56,3 @@ def _retried(ended: Ended, follow_up: FollowUp) -> Event:
         raise UnansweredRequestError(f"{ended.name}: {ended.why}")
     started = follow_up.start(again).name
     return {"status": "RETRIED", "execution": ended.arn, "started": started}
-
-
-@step
-def handler(event: Event) -> Event:
-    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), event_bus())
-    return follow_up_execution(event, clock.now(), follow_up)

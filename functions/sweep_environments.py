@@ -23,7 +23,8 @@ from bivouac.sweep.repair import Sweep
 from bivouac.sweep.start_follow_up import FollowUp
 
 
-def sweep_environments(event: Event, sweep: Sweep) -> Event:
+@step
+def handler(event: Event) -> Event:
     """Every finding, in the order of the repairs, with its outcome: ACTED, LEFT_ALONE or NEXT_TIME.
     A dry run says how many of them would be repaired.
 
@@ -32,6 +33,11 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     dry_run = event.get("dryRun")
     if not isinstance(dry_run, bool) or len(event) > 1:
         raise InvalidRequestError(["dryRun: must be true or false, without any other field"])
+    prefix, bus, logs = StackSettings.from_env().name_prefix, event_bus(), clients.logs()
+    inventory = Inventory(prefix, clients.ecs(), clients.servicediscovery(), logs)
+    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), bus)
+    judge, settings = Judgement(records(), logs, bus), SweepSettings.from_env()
+    sweep = Sweep(clock.now(), prefix, settings, inventory, schedules(), follow_up, poll_of, judge)
     facts = sweep.facts()
     found = findings(facts)
     due = repairs(found, facts.now)
@@ -51,13 +57,3 @@ def sweep_environments(event: Event, sweep: Sweep) -> Event:
     if hidden or failed:
         raise SweepIncompleteError([*hidden, *failed])
     return {"status": "SWEPT", **answer, "repaired": len(due) - left, "findings": swept}
-
-
-@step
-def handler(event: Event) -> Event:
-    prefix, bus, logs = StackSettings.from_env().name_prefix, event_bus(), clients.logs()
-    inventory = Inventory(prefix, clients.ecs(), clients.servicediscovery(), logs)
-    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), bus)
-    judge, settings = Judgement(records(), logs, bus), SweepSettings.from_env()
-    sweep = Sweep(clock.now(), prefix, settings, inventory, schedules(), follow_up, poll_of, judge)
-    return sweep_environments(event, sweep)
