@@ -25,8 +25,8 @@ ELSEWHERE = [each for each in sorted(FUNCTIONS.rglob("*.py")) if each not in (*P
 
 REQUESTS = {
     *("connect_rules.py", "container_rules.py", "ecs_arguments.py", "fargate_rules.py"),
-    *("load_balancers.py", "log_rules.py", "notation.py", "own_messages.py", "plan.py"),
-    *("service.py", "task_definition.py", "secret_rules.py", "service_rules.py"),
+    *("load_balancers.py", "log_rules.py", "messages.py", "notation.py", "own_messages.py"),
+    *("plan.py", "service.py", "task_definition.py", "secret_rules.py", "service_rules.py"),
     "volume_rules.py",
 }
 """These compare a request with what ECS accepts, by ECS's own model, and nothing that AWS

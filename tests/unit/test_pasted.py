@@ -439,7 +439,7 @@ TARGET_GROUP = (
 )
 
 
-def balanced(name: str = "app", port: Any = 80) -> dict[str, Any]:
+def balanced(name: Any = "app", port: Any = 80) -> dict[str, Any]:
     return {"targetGroupArn": TARGET_GROUP, "containerName": name, "containerPort": port}
 
 
@@ -528,6 +528,7 @@ def test_a_load_balancer_without_an_endpoint_is_reported_as_dropped(
     ("balancer", "message"),
     [
         (balanced("nobody"), "containerName: no container is named 'nobody' (containers: app)"),
+        (balanced(["app"]), "containerName: no container is named ['app'] (containers: app)"),
         (
             balanced(port=81),
             "containerPort: the container app has no port 81 (ports: 80); "

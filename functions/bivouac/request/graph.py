@@ -35,7 +35,7 @@ def cycles(graph: Graph) -> list[tuple[str, ...]]:
             if path is None:
                 continue
             first = min(range(len(path)), key=lambda step: place[path[step]])
-            found[(*path[first:], *path[:first])] = None
+            found[path[first:] + path[:first]] = None
     return list(found)
 
 
@@ -53,23 +53,16 @@ def without_cycles(
     return {name: tuple(needed) for name, needed in grown.items()}
 
 
-def _shortest_path(graph: Graph, start: str, end: str) -> list[str] | None:
+def _shortest_path(graph: Graph, start: str, end: str) -> tuple[str, ...] | None:
     """The names from start to end, both included; None if there is no path."""
-    came_from: dict[str, str | None] = {start: None}
-    waiting = deque([start])
+    seen = {start}
+    waiting: deque[tuple[str, ...]] = deque([(start,)])
     while waiting:
-        name = waiting.popleft()
-        if name == end:
-            return _path(came_from, end)
-        for other in graph.get(name, ()):
-            if other not in came_from:
-                came_from[other] = name
-                waiting.append(other)
+        path = waiting.popleft()
+        if path[-1] == end:
+            return path
+        for other in graph.get(path[-1], ()):
+            if other not in seen:
+                seen.add(other)
+                waiting.append((*path, other))
     return None
-
-
-def _path(came_from: Mapping[str, str | None], end: str) -> list[str]:
-    path = [end]
-    while (name := came_from[path[-1]]) is not None:
-        path.append(name)
-    return path[::-1]

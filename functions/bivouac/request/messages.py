@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shlex
 import string
 from collections import Counter
@@ -172,6 +173,23 @@ def wrong_entry(value: Any, wanted: str, name: str, write: Any) -> str:
     found = kind(value) if name == "environment" else said(value)  # it may hold a secret
     hint = "" if write is None else f"; write {fragment(write)}"
     return f"must be {wanted}, not {found}{hint}"
+
+
+def converted(value: Any, wanted: str, name: str) -> Any:
+    """What a value of another kind probably means, as one of the wanted kind; None if that is not
+    clear. `name`: of the field."""
+    match wanted, value:
+        case "text", int() | float():
+            return json.dumps(value)
+        case "a whole number", str() if re.fullmatch(r"\s*-?[0-9]{1,17}\s*", value):
+            return int(value)
+        case "a whole number", float() if value.is_integer():
+            return int(value)
+        case "true or false", str() if value.strip().lower() in ("true", "false", "yes", "no"):
+            return value.strip().lower() in ("true", "yes")
+        case "a list", str() if name in ("command", "entryPoint"):
+            return words(value)
+    return None
 
 
 def words(command: str) -> list[str]:

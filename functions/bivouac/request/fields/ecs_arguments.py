@@ -5,7 +5,6 @@ What is right goes on to the rules across fields, so that one wrong field hides 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -146,18 +145,8 @@ def _value(value: Any, form: Form, path: str, found: Checked) -> Any:
 def _meant(value: Any, form: Form, name: str) -> Any:
     """What to write instead of a value of another kind; None if that is not clear."""
     match form.kind, value:
-        case "string", int() | float():
-            return json.dumps(value)
-        case "integer" | "long", str() if value.strip().lstrip("-").isdecimal():
-            return int(value) if len(value) < 18 else None
         case "integer" | "long", str() if re.fullmatch(r"[0-9]{1,6}s", value):
             return int(value[:-1])
-        case "integer" | "long", float() if value.is_integer():
-            return int(value)
-        case "boolean", str() if value.strip().lower() in ("true", "false"):
-            return value.strip().lower() == "true"
-        case "list", str() if name in ("command", "entryPoint"):
-            return messages.words(value)
         case "list", str() if meant := _meant_entry(value, name):
             return [meant]
         case "object", str() if name == "logConfiguration":
@@ -166,7 +155,7 @@ def _meant(value: Any, form: Form, name: str) -> Any:
             return {"command": _shell(value)}
         case "list", dict() if form.entry and form.entry.kind == "object":
             return _meant_entries(value, form.entry)
-    return None
+    return messages.converted(value, _PYTHON_TYPES[form.kind][1], name)
 
 
 def _meant_entries(value: Json, entry: Form) -> Any:

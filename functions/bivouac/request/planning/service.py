@@ -14,6 +14,7 @@ from bivouac.request.fields import ecs_arguments
 from bivouac.request.fields.ecs_arguments import Checked
 from bivouac.request.findings import Problem
 from bivouac.request.models import EnvironmentRequest, Probe, Service
+from bivouac.request.places import plain
 from bivouac.request.planning.dependencies import Party
 from bivouac.request.planning.task_definition import name_log, plan_definition
 from bivouac.request.reading import own_fields, short_form
@@ -154,10 +155,11 @@ def _complete_service(
     if not isinstance(connect, dict):
         return
     arguments["serviceConnectConfiguration"] = connect = dict(connect)
-    if service.primary_container is not None:
-        if "services" not in connect and (declared := short_form.connect_services(service)):
+    if (primary := service.primary_container) is not None:
+        declared = short_form.connect_services(service, primary)
+        if declared and "services" not in connect:
             connect["services"] = declared
-        draft.places.update(short_form.places(service, path.partition(" (")[0]))
+        draft.places.update(short_form.places(service, primary, plain(path)))
     where = f"{path}.serviceConnectConfiguration.namespace"
     match connect.pop("namespace", None):
         case None:

@@ -62,11 +62,11 @@ def plan_definition(
     draft: Draft, request: EnvironmentRequest, service: Service, connected: bool, path: str
 ) -> PlannedDefinition | None:
     """None if there is none, or if it exists and is not read yet."""
-    given = service.task_definition
+    given, primary = service.task_definition, service.primary_container
     if isinstance(given, str):
         return _existing(draft, given, connected, path)
-    here = f"{path}.taskDefinition" if given is not None else f"{path}.primaryContainer"
-    definition = dict(given) if given is not None else short_form.definition(service)
+    here = f"{path}.primaryContainer" if primary else f"{path}.taskDefinition"
+    definition = short_form.definition(service, primary) if primary else dict(given)
     family = naming.family(draft.settings.name_prefix, request.name, service.service_name)
     draft.rename(f"{here}.family", definition.pop("family", None), family)
     definition["family"] = family

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from bivouac.json_types import Json, ReadOnlyJson
 from bivouac.request.findings import Findings
 from bivouac.request.messages import listed, none_named, wrong_kind
-from bivouac.request.reading.merging import merged, objects
+from bivouac.request.reading.merging import inner, merged, objects
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_-]|^-")
 _LONGEST_NAME = 64
@@ -41,33 +42,22 @@ def replace(found: Findings, defaults: Json, parts: Iterable[tuple[Json, str]]) 
 
 def _port(found: Findings, service: ReadOnlyJson, balancer: ReadOnlyJson, path: str) -> Json | None:
     """The port mapping that a load balancer leads to, where it can become an endpoint."""
-    connect = service.get(_CONNECT)
-    if isinstance(connect, dict) and connect.get("enabled") is False:
-        found.note("dropped", path, "without Service Connect it is no endpoint either")
-        return None
-    if "primaryContainer" in service:
-        found.note("dropped", path, "primaryContainer declares its endpoints itself")
-        return None
-    definition = service.get("taskDefinition")
-    if not isinstance(definition, dict):
-        found.note("dropped", path, "the existing task definition stays as it is")
-        return None
     name, port = balancer.get("containerName"), balancer.get("containerPort")
-    if name is None or port is None:
-        found.note("dropped", path, "it names no container and port")
+    if why := _no_endpoint(service, name, port):
+        found.note("dropped", path, why)
         return None
     if not isinstance(port, int):
         number = int(port) if isinstance(port, str) and port[:6].isdecimal() else None
         wrong = wrong_kind(port, "a number", "containerPort", number)
         found.problem(f"{path}.containerPort", wrong)
         return None
-    containers = {
-        each.get("name"): each for each in objects(definition.get("containerDefinitions"))
-    }
-    if name not in containers:
-        found.problem(f"{path}.containerName", none_named("container", name, containers))
+    containers = list(objects(service["taskDefinition"].get("containerDefinitions")))
+    container = next((each for each in containers if each.get("name") == name), None)
+    if container is None:
+        names = (each.get("name") for each in containers)
+        found.problem(f"{path}.containerName", none_named("container", name, names))
         return None
-    mappings = list(objects(containers[name].get("portMappings")))
+    mappings = list(objects(container.get("portMappings")))
     mapping = next((each for each in mappings if each.get("containerPort") == port), None)
     if mapping is None:
         ports = listed(each.get("containerPort") for each in mappings)
@@ -82,6 +72,17 @@ def _port(found: Findings, service: ReadOnlyJson, balancer: ReadOnlyJson, path: 
         return None
     mapping.setdefault("name", _plain(f"{name}-{port}"))
     return mapping
+
+
+def _no_endpoint(service: ReadOnlyJson, container: Any, port: Any) -> str:
+    """Why what a load balancer leads to is not declared as an endpoint; empty if it can be."""
+    if inner(service, _CONNECT).get("enabled") is False:
+        return "without Service Connect it is no endpoint either"
+    if "primaryContainer" in service:
+        return "primaryContainer declares its endpoints itself"
+    if not isinstance(service.get("taskDefinition"), dict):
+        return "the existing task definition stays as it is"
+    return "it names no container and port" if container is None or port is None else ""
 
 
 def _declare(
@@ -116,9 +117,7 @@ def _declare(
 
 def _discovery_names(services: Iterable[Json]) -> Iterator[str]:
     for service in services:
-        connect = service.get(_CONNECT)
-        declared = connect.get("services") if isinstance(connect, dict) else None
-        for each in objects(declared):
+        for each in objects(inner(service, _CONNECT).get("services")):
             if isinstance(name := each.get("discoveryName", each.get("portName")), str):
                 yield name
 

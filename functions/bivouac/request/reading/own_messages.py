@@ -18,11 +18,11 @@ from bivouac.environment.naming import is_environment_name
 from bivouac.request.findings import Problem
 from bivouac.request.messages import (
     MISSING,
+    converted,
     member,
     one_of,
     said,
     unknown_field,
-    words,
     wrong_entry,
     wrong_kind,
 )
@@ -145,20 +145,12 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
             return None
         case "text", int() if name in ("ttl", "maxTtl", "warnBefore", "ready"):
             return f"{max(1, value // 60)}m"
-        case "text", int() | float():
-            return str(value)
-        case "a whole number", str() if re.fullmatch(r"-?[0-9]{1,15}", value):
-            return int(value)
-        case "true or false", str() if value.lower() in ("true", "false", "yes", "no"):
-            return value.lower() in ("true", "yes")
         case "an object", list() if name == "tags" and not entry:
             return _tags(value)
         case "an object", str() if name in ("lease", "timeouts") and not _is_duration(value):
             return None
         case "an object", str() if name in _AROUND:
             return {**_BESIDE.get(name, {}), _AROUND[name]: value}
-        case "a list", str() if name == "command":
-            return words(value)
         case "a list", str() | dict() if name == "plainValues":
             return [value] if isinstance(value, str) else list(value)
         case "a list", dict() if name == "environment":
@@ -172,7 +164,7 @@ def _meant(name: str, value: Any, wanted: str, *, entry: bool) -> Any:
         case "a list", str() if name == "dependsOn":
             return [{"serviceName": value}]
         case _:
-            return None
+            return converted(value, wanted, name)
 
 
 def _is_duration(text: str) -> bool:

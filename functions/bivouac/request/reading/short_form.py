@@ -13,9 +13,9 @@ _SAME = {"command", "environment", "secrets", "health_check"}
 """Fields that mean the same in a container definition."""
 
 
-def definition(service: Service) -> Json:
+def definition(service: Service, primary: PrimaryContainer) -> Json:
     """RegisterTaskDefinition's arguments: one container with a name for each port."""
-    primary, name = _primary(service), service.service_name.lower()
+    name = service.service_name.lower()
     extras = primary.model_dump(include=_SAME, exclude_none=True, by_alias=True)
     mappings = _mappings(name, primary)
     ports = {"portMappings": mappings} if mappings else {}
@@ -34,10 +34,10 @@ def definition(service: Service) -> Json:
     }
 
 
-def connect_services(service: Service) -> list[Json]:
+def connect_services(service: Service, primary: PrimaryContainer) -> list[Json]:
     """serviceConnectConfiguration.services: each port has a client alias with the service's
     name."""
-    primary, name = _primary(service), service.service_name.lower()
+    name = service.service_name.lower()
     services = []
     for index, mapping in enumerate(_mappings(name, primary)):
         port = mapping.get("containerPort")
@@ -46,12 +46,6 @@ def connect_services(service: Service) -> list[Json]:
         alias = {"port": port, "dnsName": name}
         services.append({"portName": mapping["name"], **own, "clientAliases": [alias]})
     return services
-
-
-def _primary(service: Service) -> PrimaryContainer:
-    if service.primary_container is None:
-        raise ValueError(f"{service.service_name} has no primaryContainer")
-    return service.primary_container
 
 
 def _mappings(name: str, primary: PrimaryContainer) -> list[Json]:
@@ -64,9 +58,8 @@ def _mappings(name: str, primary: PrimaryContainer) -> list[Json]:
     ]
 
 
-def places(service: Service, path: str) -> Iterator[tuple[str, str]]:
+def places(service: Service, primary: PrimaryContainer, path: str) -> Iterator[tuple[str, str]]:
     """From the paths of what this module writes to those of what the user wrote."""
-    primary = _primary(service)
     short = f"{path}.primaryContainer"
     container = f"{short}.containerDefinitions[0]"
     name = f"{path}.serviceName"

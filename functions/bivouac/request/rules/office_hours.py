@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -166,11 +167,12 @@ def warnings(schedule: Mapping[str, str], now: datetime) -> list[str]:
     "Daylight savings time" in Scheduler's user guide (schedule-types.html): a time that does not
     exist is skipped, and one that occurs twice fires once. `schedule` has no problems."""
     zone = ZoneInfo(schedule["timezone"])
+    read = {name: Expression(schedule[name]) for name in ("up", "down")}
     return [
-        _skipped(name, Expression(schedule[name]), gap, zone)
+        _skipped(name, expression, missed, gap, zone)
         for gap in _gaps(zone, now)
-        for name in ("up", "down")
-        if _first_in(Expression(schedule[name]), gap)
+        for name, expression in read.items()
+        if (missed := _first_in(expression, gap))
     ]
 
 
@@ -201,8 +203,7 @@ def _first_in(expression: Expression, gap: Gap) -> datetime | None:
     return None
 
 
-def _skipped(name: str, expression: Expression, gap: Gap, zone: ZoneInfo) -> str:
-    missed = _first_in(expression, gap) or gap.first
+def _skipped(name: str, expression: Expression, missed: datetime, gap: Gap, zone: ZoneInfo) -> str:
     following = _next_after(expression, missed, zone)
     until = f"before {following:%Y-%m-%d %H:%M}" if following else "any more"
     effect = f"the environment is not woken {until}"
@@ -223,33 +224,35 @@ def _next_after(expression: Expression, missed: datetime, zone: ZoneInfo) -> dat
     """The next time at which it fires, without those that the wall clock skips."""
     day = expression.next_day((missed - timedelta(days=1)).replace(tzinfo=UTC))
     while day is not None and day.replace(tzinfo=None) - missed < LOOKED_AHEAD:
-        for hour in sorted(expression.hours):
-            for minute in sorted(expression.minutes):
-                moment = day.replace(hour=hour, minute=minute, tzinfo=zone)
-                if moment.replace(tzinfo=None) > missed and _exists(moment, zone):
-                    return moment
+        for moment in _moments(day, expression.hours, expression.minutes, zone):
+            if moment.replace(tzinfo=None) > missed:
+                return moment
         day = expression.next_day(day)
     return None
 
 
-def _exists(moment: datetime, zone: ZoneInfo) -> bool:
-    back = moment.astimezone(UTC).astimezone(zone)
-    return (back.hour, back.minute) == (moment.hour, moment.minute)
+def _moments(
+    day: datetime, hours: Iterable[int], minutes: Iterable[int], zone: ZoneInfo
+) -> Iterator[datetime]:
+    """Of a day, in their order, without those that the wall clock skips."""
+    for hour, minute in product(sorted(hours), sorted(minutes)):
+        moment = day.replace(hour=hour, minute=minute, tzinfo=zone)
+        back = moment.astimezone(UTC).astimezone(zone)
+        if (back.hour, back.minute) == (hour, minute):
+            yield moment
 
 
 def _first_shared(
     up: Expression, down: Expression, local: datetime, zone: ZoneInfo
 ) -> datetime | None:
     """The first minute in which both fire, without those that the wall clock skips."""
-    hours, minutes = sorted(up.hours & down.hours), sorted(up.minutes & down.minutes)
+    hours, minutes = up.hours & down.hours, up.minutes & down.minutes
     if not (hours and minutes):
         return None
     for day in _shared_days(up, down, local):
-        for hour in hours:
-            for minute in minutes:
-                moment = day.replace(hour=hour, minute=minute, tzinfo=zone)
-                if moment.replace(tzinfo=UTC) > local and _exists(moment, zone):
-                    return moment
+        for moment in _moments(day, hours, minutes, zone):
+            if moment.replace(tzinfo=UTC) > local:
+                return moment
     return None
 
 
