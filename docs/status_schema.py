@@ -1,6 +1,6 @@
 """Writes the JSON Schema of the status document and of its parts: `make schema`.
 
-They are typed dictionaries of functions/bivouac/status/parts.py; each is a definition of its name.
+They are the typed dictionaries of status_parts.py; each is a definition of its name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import (
     is_typeddict,
 )
 
-from bivouac.status import parts
+from docs import status_parts
 
 FILE = Path(__file__).parent / "status.schema.json"
 _SIMPLE = {str: "string", int: "integer", bool: "boolean", type(None): "null", Any: None}
@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
     told = _descriptions()
     found = {
         name: _object(each, told)
-        for name, each in vars(parts).items()
+        for name, each in vars(status_parts).items()
         if is_typeddict(each) and not name.startswith("_")
     }
     return {
@@ -104,7 +104,7 @@ def _descriptions() -> dict[tuple[str, str], str]:
 
 
 def _described() -> Iterator[tuple[tuple[str, str], str]]:
-    for node in ast.parse(inspect.getsource(parts)).body:
+    for node in ast.parse(inspect.getsource(status_parts)).body:
         if not isinstance(node, ast.ClassDef):
             continue
         for before, after in zip(node.body, node.body[1:], strict=False):

@@ -1,6 +1,6 @@
 """The status document: what an environment is, for people and pipelines. Pure.
 
-parts.py has its fields. Outputs of executions and events show parts of it, made here.
+docs/status_parts.py has its fields. Outputs of executions and events show parts of it, made here.
 
 It has nothing internal: no request, no plan, no tokens. Containers' environment variables, which
 may be secrets, are not in it.

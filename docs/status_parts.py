@@ -1,7 +1,7 @@
-"""The fields of the status document and of its parts, as docs/status.schema.json has them.
+"""The fields of the status document and of its parts, of which status.schema.json is written.
 
-Whatever says something of an environment uses these: the document itself, outputs of executions,
-published events and receipts. docs/command-line.md says which part appears where.
+Whatever says something of an environment has these forms: the document itself, outputs of
+executions, published events and receipts. command-line.md says which part appears where.
 """
 
 from __future__ import annotations
