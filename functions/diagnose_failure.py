@@ -18,6 +18,7 @@ from bivouac.aws.client_types import CloudWatchLogsClient, ECSClient
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
 from bivouac.diagnosis import create_verdicts, failure
+from bivouac.environment.event import DetailType
 from bivouac.environment.record import Status
 from bivouac.errors import SupersededError
 from bivouac.notifications import events
@@ -52,7 +53,7 @@ def diagnose_failure(
         found = failure.unexplained(name, create_verdicts.message(event["failure"]))
     records.finish(environment, generation, Status.FAILED, failure=found)
     failed = replace(record, status=Status.FAILED, failure=found)
-    Notifier(records, bus)(events.failed(failed, now), event.get("tries", 0))
+    Notifier(records, bus)(events.of_record(DetailType.FAILED, failed, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentFailed", MetricUnit.Count, 1)
     return {"superseded": False, "error": name, "cause": found["cause"]}
 

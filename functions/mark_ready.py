@@ -12,6 +12,7 @@ from datetime import datetime
 from bivouac import clock, times
 from bivouac.aws.environments_table import Records
 from bivouac.aws.event_bus import EventBus
+from bivouac.environment.event import DetailType
 from bivouac.environment.record import Status
 from bivouac.notifications import events
 from bivouac.notifications.notifier import Notifier
@@ -44,7 +45,7 @@ def mark_ready(event: Event, now: datetime, records: Records, bus: EventBus) -> 
         readyAt=times.timestamp(now),
     )
     marked = replace(record, status=Status.READY, edges=edges, ready_at=times.timestamp(now))
-    Notifier(records, bus)(events.ready(marked, now), event.get("tries", 0))
+    Notifier(records, bus)(events.of_record(DetailType.READY, marked, now), event.get("tries", 0))
     metrics.add_metric("EnvironmentReady", MetricUnit.Count, 1)
     return answers.ready(marked, blueprint, proof)
 

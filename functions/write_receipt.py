@@ -16,6 +16,7 @@ from bivouac.aws.event_bus import EventBus
 from bivouac.aws.scheduler import Schedules
 from bivouac.deletion import receipt
 from bivouac.deletion.ending import ended
+from bivouac.environment.event import DetailType
 from bivouac.environment.record import Status
 from bivouac.errors import DeletionIncompleteError
 from bivouac.notifications import events
@@ -44,8 +45,8 @@ def write_receipt(
     records.finish(environment, generation, status, expires_at=retry_at, **found)
     expires_at = retry_at or record.expires_at
     left = replace(record, status=status, expires_at=expires_at, receipt=written)
-    published = events.not_deleted if failed else events.deleted
-    Notifier(records, bus)(published(left, now), event.get("tries", 0))
+    published = DetailType.NOT_DELETED if failed else DetailType.DELETED
+    Notifier(records, bus)(events.of_record(published, left, now), event.get("tries", 0))
     metric = "EnvironmentNotDeleted" if failed else "EnvironmentDeleted"
     metrics.add_metric(metric, MetricUnit.Count, 1)
     if failed:

@@ -8,7 +8,7 @@ from typing import Any
 from bivouac.deletion.receipt import Item, Outcome
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.diagnosis.service_verdicts import Verdict
-from bivouac.environment.event import SOURCE, EnvironmentEvent, Subject
+from bivouac.environment.event import SOURCE, DetailType, EnvironmentEvent, Subject
 from bivouac.environment.record import Record, Status
 from bivouac.notifications import events
 from bivouac.proof.mesh import EdgeProof
@@ -90,13 +90,17 @@ LEFT = receipt(
 )
 
 TOLD: list[EnvironmentEvent] = [
-    events.ready(READY, ABOUT.at),
-    events.failed(record(Status.FAILED, failure=FAILURE), ABOUT.at),
+    events.of_record(DetailType.READY, READY, ABOUT.at),
+    events.of_record(DetailType.FAILED, record(Status.FAILED, failure=FAILURE), ABOUT.at),
     events.expiring(READY, ABOUT.at, 3600, EXTEND),
-    events.degraded(record(Status.DEGRADED, failure=FAILURE | SINCE), ABOUT.at),
-    events.deleted(record(Status.DELETED, receipt=RECEIPT), ABOUT.at),
-    events.not_deleted(
-        record(Status.NOT_DELETED, receipt=LEFT, expires_at="2026-01-31T10:15:00Z"), ABOUT.at
+    events.of_record(
+        DetailType.DEGRADED, record(Status.DEGRADED, failure=FAILURE | SINCE), ABOUT.at
+    ),
+    events.of_record(DetailType.DELETED, record(Status.DELETED, receipt=RECEIPT), ABOUT.at),
+    events.of_record(
+        DetailType.NOT_DELETED,
+        record(Status.NOT_DELETED, receipt=LEFT, expires_at="2026-01-31T10:15:00Z"),
+        ABOUT.at,
     ),
     events.orphan_found(
         ABOUT,

@@ -69,12 +69,12 @@ def repaired(subject: Subject, since: str = SOON) -> EnvironmentEvent:
 def all_of(subject: Subject) -> list[EnvironmentEvent]:
     found = record(subject)
     return [
-        events.ready(found, subject.at),
-        events.failed(found, subject.at),
+        events.of_record(DetailType.READY, found, subject.at),
+        events.of_record(DetailType.FAILED, found, subject.at),
         events.expiring(found, subject.at, 3600, EXTEND),
-        events.degraded(found, subject.at),
-        events.deleted(found, subject.at),
-        events.not_deleted(found, subject.at),
+        events.of_record(DetailType.DEGRADED, found, subject.at),
+        events.of_record(DetailType.DELETED, found, subject.at),
+        events.of_record(DetailType.NOT_DELETED, found, subject.at),
         orphan(subject),
         repaired(subject),
     ]
@@ -104,7 +104,9 @@ def test_different_events_have_different_ids() -> None:
         *all_of(replace(ABOUT, environment="other")),
         events.expiring(record(ABOUT, expires_at=LATE), NOW, 3600, EXTEND),
         events.expiring(record(ABOUT), NOW, 600, EXTEND),
-        events.degraded(record(ABOUT, failure=FAILURE | {"since": LATE}), NOW),
+        events.of_record(
+            DetailType.DEGRADED, record(ABOUT, failure=FAILURE | {"since": LATE}), NOW
+        ),
         orphan(ABOUT, f"{ARN}-2"),
         repaired(ABOUT, LATE),
     ]
@@ -115,9 +117,11 @@ def test_later_facts_do_not_change_an_events_id() -> None:
     """A repetition may see more: a schedule that is gone, or another try at another time."""
     worse = {"kind": "cluster", "name": "bivouac-demo", "outcome": "FAILED", "reason": "in use"}
     receipt = {"status": "NOT_DELETED", "at": LATE, "items": [ITEM, worse]}
-    first = events.not_deleted(record(ABOUT), NOW)
+    first = events.of_record(DetailType.NOT_DELETED, record(ABOUT), NOW)
     assert ids(first) == ids(
-        events.not_deleted(record(ABOUT, receipt=receipt, expires_at=LATE), NOW)
+        events.of_record(
+            DetailType.NOT_DELETED, record(ABOUT, receipt=receipt, expires_at=LATE), NOW
+        )
     )
 
 
@@ -133,8 +137,8 @@ def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, l
     receipt = {"status": "DELETED", "at": SOON, "items": [ITEM | {"name": text}] * entries}
     found = record(ABOUT, failure=failure, receipt=receipt)
     told = {
-        ("diagnosis", "verdicts"): events.failed(found, NOW),
-        ("receipt", "items"): events.deleted(found, NOW),
+        ("diagnosis", "verdicts"): events.of_record(DetailType.FAILED, found, NOW),
+        ("receipt", "items"): events.of_record(DetailType.DELETED, found, NOW),
     }
     for (part, listed), event in told.items():
         assert len(event.text.encode()) <= events.LIMIT
@@ -143,13 +147,13 @@ def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, l
 
 def test_edges_are_cut_to_what_fits() -> None:
     """The largest environment has fewer; that of tomorrow may not."""
-    without = events.ready(record(ABOUT), NOW)
+    without = events.of_record(DetailType.READY, record(ABOUT), NOW)
     assert (without.detail["edges"], without.detail["omitted"]) == ([], 0)
     proofs = [PROOF.to_json()]
     with mock.patch.object(events, "LIMIT", len(without.text) + 10):
-        event = events.ready(record(ABOUT, edges=proofs), NOW)
+        event = events.of_record(DetailType.READY, record(ABOUT, edges=proofs), NOW)
     assert (event.detail["edges"], event.detail["omitted"]) == ([], 1)
-    whole = events.ready(record(ABOUT, edges=proofs), NOW).detail
+    whole = events.of_record(DetailType.READY, record(ABOUT, edges=proofs), NOW).detail
     assert ([edge["to"] for edge in whole["edges"]], whole["omitted"]) == (["web:web"], 0)
 
 

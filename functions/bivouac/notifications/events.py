@@ -26,25 +26,43 @@ LIMIT = 240_000
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html)."""
 
 
-def ready(record: Record, now: datetime) -> EnvironmentEvent:
-    """Everything requested is proven. `record` here and below: as the step has written it."""
-    content = proven(record, record.planned)
-    return _bounded(_event(DetailType.READY, record, now, **content), "edges")
+def of_record(detail_type: DetailType, record: Record, now: datetime) -> EnvironmentEvent:
+    """What became of an environment, as the step that wrote the record publishes it.
+
+    Raises ValueError if it is another kind of event."""
+    part = ""
+    match detail_type:
+        case DetailType.READY:
+            content, listed = proven(record, record.planned), "edges"
+        case DetailType.FAILED | DetailType.DEGRADED:
+            part, listed = "diagnosis", "verdicts"
+            content = {part: diagnosis(record.failure)}
+        case DetailType.DELETED | DetailType.NOT_DELETED:
+            part, listed = "receipt", "items"
+            content = {part: receipt(record)}
+        case _:
+            raise ValueError(f"no record has an event {detail_type}")
+    # Each time that an environment is degraded is an event of its own
+    again = [record.failure["since"]] if detail_type is DetailType.DEGRADED else []
+    event = _event(detail_type, record, now, *again, **content)
+    _cut(event.detail, event.detail[part] if part else event.detail, listed)
+    return event
 
 
-def failed(record: Record, now: datetime) -> EnvironmentEvent:
-    """A create, redeploy, wake or sleep failed."""
-    found = diagnosis(record.failure)
-    return _bounded(
-        _event(DetailType.FAILED, record, now, diagnosis=found), "diagnosis", "verdicts"
-    )
+def _cut(detail: Json, whole: Json, listed: str) -> None:
+    """Leaves as many entries of the list as fit; `omitted` is the number of the others. The record
+    has all.
 
-
-def degraded(record: Record, now: datetime) -> EnvironmentEvent:
-    """A READY environment no longer is; each time is an event of its own."""
-    found = diagnosis(record.failure)
-    event = _event(DetailType.DEGRADED, record, now, found["since"], diagnosis=found)
-    return _bounded(event, "diagnosis", "verdicts")
+    The other fields are already bounded: a cause has at most 14,000 characters."""
+    entries, whole[listed] = whole[listed], []
+    detail["omitted"] = len(entries)
+    room = LIMIT - _bytes(detail)
+    for entry in entries:
+        room -= _bytes(entry) + len(", ")
+        if room < 0:
+            return
+        whole[listed].append(entry)
+        detail["omitted"] -= 1
 
 
 def expiring(
@@ -71,18 +89,6 @@ def expiring(
         warningSeconds=warning_seconds,
         extendWith=command,
     )
-
-
-def deleted(record: Record, now: datetime) -> EnvironmentEvent:
-    """Nothing is left; the receipt lists the outcome for each resource."""
-    event = _event(DetailType.DELETED, record, now, receipt=receipt(record))
-    return _bounded(event, "receipt", "items")
-
-
-def not_deleted(record: Record, now: datetime) -> EnvironmentEvent:
-    """A deletion ended with something left; it will be retried."""
-    event = _event(DetailType.NOT_DELETED, record, now, receipt=receipt(record))
-    return _bounded(event, "receipt", "items")
 
 
 def orphan_found(
@@ -147,37 +153,6 @@ def _of(
     named = (detail_type, subject.environment, subject.generation, *distinguished_by)
     head = {"id": naming.token(*named), "observedAt": times.timestamp(subject.at)}
     return EnvironmentEvent(detail_type, head | content)
-
-
-def _bounded(event: EnvironmentEvent, *path: str) -> EnvironmentEvent:
-    """With as many entries of a list as fit; `omitted` is the number of the others. The record has
-    all.
-
-    The other fields are already bounded: a cause has at most 14,000 characters."""
-    entries = _at(event.detail, path)
-    room = LIMIT - _bytes(_with(event.detail, path, []) | {"omitted": len(entries)})
-    kept: list[Any] = []
-    for entry in entries:
-        room -= _bytes(entry) + len(", ")
-        if room < 0:
-            break
-        kept.append(entry)
-    omitted = len(entries) - len(kept)
-    detail = _with(event.detail, path, kept) | {"omitted": omitted}
-    return EnvironmentEvent(event.detail_type, detail)
-
-
-def _at(content: Json, path: tuple[str, ...]) -> Any:
-    found: Any = content
-    for name in path:
-        found = found[name]
-    return found
-
-
-def _with(content: Json, path: tuple[str, ...], value: Any) -> Json:
-    first, *rest = path
-    inner = _with(content[first], tuple(rest), value) if rest else value
-    return content | {first: inner}
 
 
 def _bytes(content: Any) -> int:

@@ -45,24 +45,7 @@ class Notifier:
 
     def again(self, record: Record, detail_type: DetailType, now: datetime) -> bool:
         """Publish the record's status, and clear its note of an unpublished event."""
-        published = self(event_of(record, detail_type, now))
+        published = self(events.of_record(detail_type, record, now))
         if published and record.untold:
             self.records.forget_untold(record)
         return published
-
-
-def event_of(record: Record, detail_type: DetailType, now: datetime) -> EnvironmentEvent:
-    """The event that the step that wrote the record would have published."""
-    match detail_type:
-        case DetailType.READY:
-            return events.ready(record, now)
-        case DetailType.FAILED:
-            return events.failed(record, now)
-        case DetailType.DEGRADED:
-            return events.degraded(record, now)
-        case DetailType.DELETED:
-            return events.deleted(record, now)
-        case DetailType.NOT_DELETED:
-            return events.not_deleted(record, now)
-        case _:
-            raise ValueError(f"no record has an event {detail_type}")
