@@ -10,7 +10,7 @@ from typing import Any
 from bivouac.environment import naming
 from bivouac.environment.blueprint import Blueprint, changed_tags, ecs_tags, from_ecs_tags
 from bivouac.proof import mesh
-from bivouac.proof.mesh import EdgeProof, EdgeReading, ProofClient, State
+from bivouac.proof.mesh import EdgeProof, ProofClient
 from bivouac.services.convergence import (
     Action,
     ActionKind,
@@ -201,8 +201,8 @@ class World:
     def prove(self) -> None:
         """Every edge answered; the proof clients are gone."""
         deployments = {name: self.primary(name)["id"] for name in self.active()}
-        reading = [EdgeReading(edge, State.OK, "answers") for edge in self.blueprint.edges]
-        self.proofs = [mesh.proof(each.edge, each, deployments, self.now()) for each in reading]
+        answered = {self.now().isoformat(): [edge.name for edge in self.blueprint.edges]}
+        self.proofs = mesh.proven(self.blueprint, answered, deployments)
         self.proven = deployments
         for name in self.active():
             if name.startswith(naming.PROOF_PREFIX):

@@ -137,7 +137,7 @@ class TestWhatCounts:
         self, status: int, by_itself: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It has started, and means it. A 503 may say that it has not."""
-        monkeypatch.setattr(edge_client, "SETTLED_SECONDS", 0.05)
+        monkeypatch.setattr(edge_rules, "SETTLED_SECONDS", 0.05)
         with server(*[http(status)] * 200, http(200)) as api:
             assert client(api.port).prove() == (WRONG_STATUS if by_itself else PROVEN)
 
@@ -282,7 +282,7 @@ class TestProgram:
 
 
 class OnlyWhatRuns(ast.NodeTransformer):
-    """Without docstrings, annotations of parameters and results, and imports of its own parts."""
+    """Without docstrings, annotations, and imports of its own parts."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None
@@ -292,6 +292,10 @@ class OnlyWhatRuns(ast.NodeTransformer):
         node.returns = None
         self.generic_visit(node)
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign:
+        assert node.value is not None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) else node

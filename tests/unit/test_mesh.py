@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from bivouac.environment.blueprint import (
     register_task_definition_arguments,
     service_specification,
 )
-from bivouac.proof import edge_rules
+from bivouac.proof import edge_rules, mesh
 from bivouac.proof.fault import Fault
 from bivouac.proof.mesh import (
     EDGES_PER_TASK,
@@ -28,7 +29,6 @@ from bivouac.proof.mesh import (
     ProofClient,
     State,
     container_name,
-    proof,
     proof_clients,
     read_edges,
     stale,
@@ -282,7 +282,8 @@ DEPLOYMENTS = {"web": "ecs-svc/1", "api": "ecs-svc/2", "backend": "ecs-svc/3"}
 def proven(blueprint: Blueprint) -> list[EdgeProof]:
     (client,) = proof_clients(blueprint, 1)
     found = read_edges(client, task(ended(1, 0), ended(2, edge_rules.NO_CONNECTION)))
-    return [proof(reading.edge, reading, DEPLOYMENTS, NOW) for reading in found]
+    answered = [reading.edge.name for reading in found if reading.state is State.OK]
+    return mesh.proven(blueprint, {NOW.isoformat(): answered}, DEPLOYMENTS)
 
 
 def test_a_proof_survives_json() -> None:
@@ -297,6 +298,8 @@ def test_an_edge_stays_proven_for_the_same_two_deployments() -> None:
     assert still_proven(good, proven(shop()), DEPLOYMENTS)
     assert not still_proven(bad, proven(shop()), DEPLOYMENTS)
     assert not still_proven(good, [], DEPLOYMENTS)
+    (known,) = proven(shop())
+    assert not still_proven(good, [replace(known, state=State.NG)], DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("changed", ["web", "api"])
@@ -320,9 +323,8 @@ def test_a_changed_edge_needs_a_new_proof() -> None:
 
 def test_an_endpoint_that_nobody_calls_is_proven_for_its_own_deployment() -> None:
     blueprint = planned(environment())
-    (client,) = proof_clients(blueprint, 1)
-    (reading,) = read_edges(client, task(ended(1, 0)))
-    known = proof(reading.edge, reading, DEPLOYMENTS, NOW)
+    answered = {NOW.isoformat(): [blueprint.edges[0].name]}
+    (known,) = mesh.proven(blueprint, answered, DEPLOYMENTS)
     assert known.client_deployment == ""
     assert still_proven(blueprint.edges[0], [known], DEPLOYMENTS)
     assert not still_proven(blueprint.edges[0], [known], {**DEPLOYMENTS, "web": "ecs-svc/9"})

@@ -136,7 +136,7 @@ def test_a_wrong_answer_of_the_application_is_final_after_a_while(
     status: int, final: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has started. A 503 may be its way of saying that it has not yet."""
-    monkeypatch.setattr(row, "SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(edge_rules, "SETTLED_SECONDS", 0.1)
     with http(status, x_envoy_upstream_service_time="1") as (port, _):
         answer = probe.answer([asdict(target(port))], "private")
     assert (answer["proven"], answer["final"]) == (False, final)
@@ -145,7 +145,7 @@ def test_a_wrong_answer_of_the_application_is_final_after_a_while(
 def test_an_application_that_still_changes_its_mind_is_given_its_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(row, "SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(edge_rules, "SETTLED_SECONDS", 0.1)
     with http(*[404, 500] * 5000) as (port, _):
         answer = probe.answer([asdict(target(port))], "private")
     assert (answer["proven"], answer["final"]) == (False, False)

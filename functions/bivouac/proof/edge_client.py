@@ -27,7 +27,6 @@ from bivouac.proof.edge_rules import (
     NOT_YET,
     OF_CONNECTIONS,
     PROVEN,
-    SETTLED_SECONDS,
     TCP_OPEN_SECONDS,
     WRONG_STATUS,
     Row,
@@ -52,7 +51,7 @@ class EdgeClient:
         self.row = Row(OF_CONNECTIONS if protocol == "tcp" else IN_A_ROW)
 
     def prove(self) -> int:
-        row, name_end, wrong, since = self.row, 0.0, "", 0.0
+        row, name_end = self.row, 0.0
         while True:
             code, words = self.attempt()
             now = time.monotonic()
@@ -63,10 +62,7 @@ class EdgeClient:
             if enough:
                 self.report(code, f"{words}, {row.needed} times in a row")
                 return PROVEN
-            settles = self.meant and not row.failures
-            if not settles or words != wrong:
-                wrong, since = words if settles else "", now
-            elif now - since > SETTLED_SECONDS:
+            if row.settled(words if self.meant and not row.failures else "", now):
                 return code
             if code != NO_NAME:
                 name_end = 0.0

@@ -14,8 +14,7 @@ from bivouac.proof.fault import Fault
 
 
 class _OnlyWhatRuns(ast.NodeTransformer):
-    """Without docstrings, annotations of parameters and results, and imports of the program's other
-    parts and of types."""
+    """Without docstrings, annotations, and imports of the program's other parts and of types."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None
@@ -25,6 +24,11 @@ class _OnlyWhatRuns(ast.NodeTransformer):
         node.returns = None
         self.generic_visit(node)
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
+        if node.value is None:
+            return None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) else node

@@ -29,6 +29,7 @@ class Row:
     def __init__(self, needed: int) -> None:
         self.needed, self.most = needed, 4 * needed
         self.right = self.failures = self.asked = 0
+        self.meant, self.since = "", 0.0
 
     def add(self, good: bool) -> bool:
         """Whether it is long enough with this answer. `asked` counts from the first right one."""
@@ -39,3 +40,10 @@ class Row:
             self.right, self.needed = 0, min(2 * self.needed, self.most)
             self.failures += 1
         return self.right >= self.needed
+
+    def settled(self, meant: str, now: float) -> bool:
+        """Whether the application has meant this wrong answer for long enough; empty: it may still
+        be starting."""
+        if meant != self.meant:
+            self.meant, self.since = meant, now
+        return bool(meant) and now - self.since >= SETTLED_SECONDS

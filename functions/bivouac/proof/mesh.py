@@ -221,21 +221,6 @@ def _answers(edge: Edge) -> str:
     return f"{edge.dns_name}:{edge.port} answers"
 
 
-def proof(
-    edge: Edge, reading: EdgeReading, deployments: Mapping[str, str], at: datetime
-) -> EdgeProof:
-    """The proof for the record. `deployments` are ids by service name."""
-    return EdgeProof(
-        edge=edge.name,
-        specification=_specification(edge),
-        client_deployment=deployments[edge.client] if edge.client else "",
-        server_deployment=deployments[edge.server],
-        state=reading.state,
-        observed=reading.observed,
-        at=at.isoformat(),
-    )
-
-
 def proven(
     blueprint: Blueprint,
     answered: Mapping[str, Iterable[str]],
@@ -247,11 +232,14 @@ def proven(
     execution's state need not hold it (W08)."""
     at = {name: moment for moment, names in answered.items() for name in names}
     return [
-        proof(
-            edge,
-            EdgeReading(edge, State.OK, _answers(edge)),
-            deployments,
-            datetime.fromisoformat(at[edge.name]),
+        EdgeProof(
+            edge=edge.name,
+            specification=_specification(edge),
+            client_deployment=deployments[edge.client] if edge.client else "",
+            server_deployment=deployments[edge.server],
+            state=State.OK,
+            observed=_answers(edge),
+            at=at[edge.name],
         )
         for edge in blueprint.edges
         if edge.name in at

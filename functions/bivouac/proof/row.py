@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bivouac.proof.edge_rules import IN_A_ROW, SETTLED_SECONDS, Row
+from bivouac.proof.edge_rules import IN_A_ROW, Row
 from bivouac.proof.fault import Fault
 from bivouac.redaction.text import redacted
 
@@ -45,18 +45,13 @@ def in_a_row(ask: Callable[[], Answer], needed: int = IN_A_ROW) -> Answer:
     the window."""
     began = time.monotonic()
     row, worst = Row(needed), Answer(False, "")
-    since: tuple[str, float] = ("", began)
-    """The wrong answer that the application gives, and since when."""
     while True:
         answer, now = ask(), time.monotonic()
         if row.add(answer.good):
             return Answer(True, told(answer.observed, row.needed, row.failures))
         if row.failures and not answer.good:
             worst = answer
-        said = answer.observed if answer.by_application else ""
-        if said != since[0]:
-            since = (said, now)
-        if said and now - since[1] >= SETTLED_SECONDS:
+        if row.settled(answer.observed if answer.by_application else "", now):
             return replace(answer, final=True)
         if now - began >= (LONGEST_SECONDS if row.right else WINDOW_SECONDS):
             return _of_window(answer, row, worst.observed)
