@@ -27,7 +27,7 @@ def create_cluster(blueprint: Blueprint, client: ECSClient) -> Event:
     if cluster is None:
         cluster = ecs.create_cluster(client, arguments)
     tags = from_ecs_tags(cluster.get("tags"))
-    require_owned(f"the cluster {name}", tags, blueprint.stack, blueprint.environment)
+    require_owned(f"the cluster {name}", tags, blueprint)
     wanted = from_ecs_tags(arguments["tags"])[naming.SPECIFICATION_TAG]
     if ecs_answers.is_settled(cluster) and tags.get(naming.SPECIFICATION_TAG) != wanted:
         cluster = ecs.update_cluster(client, cluster, arguments)

@@ -26,7 +26,7 @@ def create_log_groups(
     for name in blueprint.log_groups:
         if group := existing.get(name):
             tags = log_groups.tags_of(client, group.arn)
-            require_owned(f"the log group {name}", tags, blueprint.stack, blueprint.environment)
+            require_owned(f"the log group {name}", tags, blueprint)
         else:
             log_groups.create(client, name, blueprint.ownership_tags)
             made.append(name)

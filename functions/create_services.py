@@ -43,7 +43,7 @@ def handler(event: Event) -> Event:
             event["taskDefinitions"],
             clients.ecs(),
             clients.servicediscovery(),
-            Patience.of(progress.blocked, now, deadline, event["fresh"]),
+            Patience(now, deadline, event["fresh"], progress.blocked),
             fresh,
             {entry["serviceName"]: entry["deploymentId"] for entry in record.expected},
         ).converge(progress, proofs)

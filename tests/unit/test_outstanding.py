@@ -9,7 +9,7 @@ import pytest
 from bivouac.services.convergence import Blocked, Condition, Need
 from bivouac.services.deployments import Expected
 from bivouac.waiting.conditions import outstanding
-from bivouac.waiting.wait import Purpose, Stage, TaskEvent, worth_polling
+from bivouac.waiting.wait import Awaited, Purpose, Stage, TaskEvent, worth_polling
 
 EXPECTED = [Expected(name, f"{name}:1", f"ecs-svc/{name}") for name in ("web", "bivouac-proof-1-1")]
 
@@ -29,17 +29,20 @@ def services(**running: int) -> dict[str, dict[str, Any]]:
     return {names[short]: service(names[short], count) for short, count in running.items()}
 
 
+def awaited(seen: dict[str, dict[str, Any]]) -> Awaited:
+    return outstanding.awaited(EXPECTED, [], [], seen, {}, {})
+
+
 def test_an_endless_proof_client_does_not_delay_the_other_services() -> None:
     """An edge that is never answered must get its verdict although its task never ends."""
-    awaited = outstanding.awaited(EXPECTED, [], [], services(web=0, proof=0), {}, {})
     runs = {"t1": TaskEvent("web", Stage.RUNNING, 4)}
-    assert worth_polling(Purpose.SERVICES, awaited, runs)
+    assert worth_polling(Purpose.SERVICES, awaited(services(web=0, proof=0)), runs)
 
 
 def test_nothing_is_read_while_tasks_start() -> None:
-    assert not outstanding.can_show_something(EXPECTED, [], services(web=0, proof=0))
-    assert not outstanding.can_show_something(EXPECTED, [], services(web=0, proof=1))
-    assert outstanding.can_show_something(EXPECTED, [], services(web=1, proof=0))
+    assert not awaited(services(web=0, proof=0)).has_come
+    assert not awaited(services(web=0, proof=1)).has_come
+    assert awaited(services(web=1, proof=0)).has_come
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_nothing_is_read_while_tasks_start() -> None:
 def test_failures_are_read_at_once(primary: dict[str, Any]) -> None:
     """H02, H03, H05."""
     seen = services(web=0, proof=0) | {"web": service("web", **primary)}
-    assert outstanding.can_show_something(EXPECTED, [], seen)
+    assert outstanding.went_wrong(EXPECTED, seen)
 
 
 def test_each_dependency_is_awaited_separately() -> None:

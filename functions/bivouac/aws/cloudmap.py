@@ -65,7 +65,7 @@ def find_own_namespace(client: ServiceDiscoveryClient, blueprint: Blueprint) -> 
     found = find_namespace(client, blueprint.namespace)
     if found is not None:
         what = f"the namespace {found.name} ({found.id})"
-        require_owned(what, tags_of(client, found.arn), blueprint.stack, blueprint.environment)
+        require_owned(what, tags_of(client, found.arn), blueprint)
     return found
 
 

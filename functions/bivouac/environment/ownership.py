@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from bivouac import errors
 from bivouac.environment import naming
+from bivouac.environment.blueprint import Blueprint
 
 
-def require_owned(what: str, tags: Mapping[str, str], stack: str, environment: str) -> None:
+def require_owned(what: str, tags: Mapping[str, str], blueprint: Blueprint) -> None:
     """Raise ForeignResourceError if a resource that we need has other tags (D18)."""
-    if naming.is_owned(tags, stack, environment):
+    if blueprint.owns(tags):
         return
+    stack, environment = blueprint.stack, blueprint.environment
     owner = tags.get(naming.ENVIRONMENT_TAG)
     if owner and naming.STACK_TAG in tags:
         other = "" if tags[naming.STACK_TAG] == stack else tags[naming.STACK_TAG]

@@ -154,8 +154,7 @@ class Situation:
 
     def owns(self, name: str, blueprint: Blueprint) -> bool:
         """Whether a described service is this environment's (D18)."""
-        tags = from_ecs_tags(self.services[name].get("tags"))
-        return naming.is_owned(tags, blueprint.stack, blueprint.environment)
+        return blueprint.owns(from_ecs_tags(self.services[name].get("tags")))
 
 
 def wanted_services(
@@ -285,7 +284,8 @@ class _Deciding:
                 needs = (Need(name, Condition.GONE), *needs)
             self._act_unless(needs, ActionKind.CREATE, name, "it does not exist")
             return
-        self._require_owned(name, described)
+        tags = from_ecs_tags(described.get("tags"))
+        require_owned(f"the service {name}", tags, self._blueprint)
         # What this execution deployed is judged by its health, and not deployed again (H03)
         reason = (
             ""
@@ -382,11 +382,6 @@ class _Deciding:
         return Need(server, Condition.HEALTHY) if replacing else None
 
     # --- noting ------------------------------------------------------------------------------
-
-    def _require_owned(self, name: str, described: Described) -> None:
-        tags = from_ecs_tags(described.get("tags"))
-        stack, environment = self._blueprint.stack, self._blueprint.environment
-        require_owned(f"the service {name}", tags, stack, environment)
 
     def _act(self, kind: ActionKind, name: str, reason: str) -> None:
         depth = 0 if kind is ActionKind.DELETE else self._depths[name]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from bivouac import times
@@ -23,28 +23,21 @@ class Patience:
 
     now: datetime
     deadline: datetime
-    since: Mapping[str, str] = field(default_factory=dict)
-    """By service: when ECS first refused because another service holds its endpoints' names,
-    ISO 8601."""
     fresh: bool = False
     """None of our services can be draining, so a name that is held is somebody else's."""
-
-    @classmethod
-    def of(
-        cls, blocked: Iterable[Blocked], now: datetime, deadline: datetime, fresh: bool
-    ) -> Patience:
-        """`blocked` as this step answered before."""
-        since = {
-            entry.service_name: need.since
-            for entry in blocked
-            for need in entry.needs
-            if need.condition is Condition.ENDPOINTS_GONE
-        }
-        return cls(now, deadline, since, fresh)
+    blocked: Sequence[Blocked] = ()
+    """As this step answered before."""
 
     def need_endpoints_gone(self, name: str) -> Need | None:
-        """None once the wait has lasted long enough."""
-        since = self.since.get(name) or times.timestamp(self.now)
+        """For a service that ECS refuses because another one holds its endpoints' names; None once
+        the wait has lasted long enough."""
+        refused = (
+            need.since
+            for entry in self.blocked
+            for need in entry.needs
+            if entry.service_name == name and need.condition is Condition.ENDPOINTS_GONE
+        )
+        since = next(refused, times.timestamp(self.now))
         long_enough = times.seconds_since(since, self.now) > ECS_REMOVES_WITHIN_SECONDS
         if self.fresh or self.now >= self.deadline or long_enough:
             return None

@@ -45,7 +45,7 @@ def found(
     described, tags = ecs.describe_task_definition(client, family)
     latest = str(described["taskDefinitionArn"])
     what = f"the task definition family {family}"
-    require_owned(what, tags, blueprint.stack, blueprint.environment)
+    require_owned(what, tags, blueprint)
     for arn in (latest, *(arn for arn in _earlier(recorded, family) if arn != latest)):
         if arn != latest:
             try:

@@ -94,6 +94,11 @@ class Awaited:
     """ISO 8601, since when only proofs are missing; empty: something else is. Stored, because the
     next poll may be another function's."""
 
+    @property
+    def has_come(self) -> bool:
+        """Whether all services of one set have reached the stage already."""
+        return any(not each & self.tasks.keys() for each in self.condition_sets)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "tasks": dict(self.tasks),

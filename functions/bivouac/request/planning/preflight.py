@@ -58,17 +58,15 @@ def refuse_foreign(
     """Whether the cluster or the namespace is there, and is ours.
 
     Raises ForeignResourceError where its name is taken (D18)."""
-    stack, environment, found = blueprint.stack, blueprint.environment, False
+    found = False
     for namespace in namespaces:
         if namespace.name == blueprint.namespace:
             tags = cloudmap.tags_of(cloud_map, namespace.arn)
-            require_owned(
-                f"the namespace {namespace.name} ({namespace.id})", tags, stack, environment
-            )
+            require_owned(f"the namespace {namespace.name} ({namespace.id})", tags, blueprint)
             found = True
     name = blueprint.cluster["clusterName"]
     if cluster := ecs.describe_cluster(ecs_client, name):
-        require_owned(f"the cluster {name}", from_ecs_tags(cluster.get("tags")), stack, environment)
+        require_owned(f"the cluster {name}", from_ecs_tags(cluster.get("tags")), blueprint)
         found = True
     return found
 

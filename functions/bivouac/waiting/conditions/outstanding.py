@@ -65,16 +65,6 @@ def awaited(
     )
 
 
-def can_show_something(
-    expected: Sequence[Expected], blocked: Iterable[Blocked], services: Services
-) -> bool:
-    """Whether tasks are worth reading: a condition set runs, or something went wrong."""
-    if went_wrong(expected, services):
-        return True
-    missing = missing_tasks(expected, services)
-    return any(not each & missing.keys() for each in condition_sets(expected, blocked))
-
-
 def went_wrong(expected: Iterable[Expected], services: Services) -> bool:
     """Whether a service is no longer active, has another deployment, or has failed tasks."""
     for entry in expected:

@@ -141,14 +141,15 @@ class ReadyPoll:
             if self._stale_polls < MOST_STALE_POLLS:
                 return self._stale(moment)
             self._urgent = True
-        nothing_to_see = not outstanding.can_show_something(
-            moment.progress.expected, moment.progress.blocked, moment.services
+        # Without their tasks, it is unknown which edges proof clients have called: await none.
+        awaited = self._awaited(moment, ())
+        worth_reading = awaited.has_come or outstanding.went_wrong(
+            moment.progress.expected, moment.services
         )
-        if nothing_to_see and not (self._urgent or moment.late or moment.quiet_for_long):
-            # Without their tasks, it is unknown which edges proof clients have called: await none.
-            return PollResult(awaited=self._awaited(moment, ()))
+        if not (worth_reading or self._urgent or moment.late or moment.quiet_for_long):
+            return PollResult(awaited=awaited)
         if not self._urgent and self._only_registers(moment):
-            return PollResult(again_after=POLL_SECONDS, awaited=self._awaited(moment, ()))
+            return PollResult(again_after=POLL_SECONDS, awaited=awaited)
         moment.running = tasks_by_service(self._ecs, self._cluster, "RUNNING")
         lags = outstanding.lags_behind(task_events, moment.running)
         moment.running = self._of_current_clients(moment)
@@ -167,9 +168,7 @@ class ReadyPoll:
         if moment.late:
             return self._out_of_time(moment, waiting, going)
         awaited = self._awaited(moment, self._clients)
-        if any(
-            not condition_set & awaited.tasks.keys() for condition_set in awaited.condition_sets
-        ):
+        if awaited.has_come:
             return PollResult(again_after=min([POLL_SECONDS, *moment.steady_in]), awaited=awaited)
         return PollResult(awaited=awaited)
 
