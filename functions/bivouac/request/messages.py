@@ -131,6 +131,11 @@ def first(warnings: Iterable[str], others: str) -> list[str]:
 
 
 MISSING = "required, but missing"
+MAY_BE_YAML = "text that may be YAML; write it as JSON"
+SMALLEST_SERVICE = {
+    "serviceName": "web",
+    "primaryContainer": {"image": "nginx", "containerPort": 80},
+}
 
 
 def unknown_field(name: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ must name itself (cluster, families, log groups), and reports each renaming.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,10 +21,10 @@ from bivouac.request.findings import Note, Problem
 from bivouac.request.messages import repeated, wrong_kind
 from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
 from bivouac.request.places import around, place, plain
+from bivouac.request.planning.defaults import told_once
 from bivouac.request.planning.dependencies import Party, relations
 from bivouac.request.planning.service import plan_service
 from bivouac.request.reading import own_fields, untrusted
-from bivouac.request.reading.merging import inherited
 from bivouac.request.reading.pasted import read
 from bivouac.request.rules import called_hosts, called_regions, limits, plain_values, service_rules
 from bivouac.settings import RequestSettings
@@ -64,7 +64,7 @@ def plan(
     if request is None:
         return Plan(None, tuple(map(str, reader.problems)))
     draft = Draft(settings, definitions or {})
-    blueprint, dry_run = _planned(draft, request, now)
+    blueprint = _planned(draft, request, now)
 
     def written(path: str) -> str:
         return place(place(path, draft.places), reader.places)
@@ -74,8 +74,7 @@ def plan(
         blueprint = replace(blueprint, renamed=tuple(renamed))
     found = [Problem(place(path, draft.places), text) for path, text in draft.problems]
     planned = (
-        Problem(place(path, reader.places), text)
-        for path, text in _told_at_defaults(found, request)
+        Problem(place(path, reader.places), text) for path, text in told_once(found, request)
     )
     unreadable = set(reader.unreadable)
     readable = (each for each in planned if unreadable.isdisjoint(around(plain(each.path))))
@@ -86,44 +85,17 @@ def plan(
         tuple(problems),
         request,
         tuple(dict.fromkeys((*reader.notes, *notes))),
-        dry_run,
+        request.get("dryRun") is True,
         tuple(sorted(draft.undescribed)),
     )
 
 
-def _told_at_defaults(problems: Sequence[Problem], request: Json) -> Iterator[Problem]:
-    """What every service has that takes it from `defaults` is told there. A problem of some of
-    them is not one of the field alone, and is told in those services."""
-    defaults, services = request.get("defaults"), request.get("services")
-    if not isinstance(defaults, dict) or not isinstance(services, list):
-        yield from problems
-        return
-    taken = {
-        path: dict(inherited(defaults, each, "defaults", path))
-        for index, each in enumerate(services[:MOST_SERVICES])
-        if isinstance(each, dict) and (path := f"services[{index}]")
-    }
-    moved = []
-    having: dict[Problem, set[str]] = {}
-    for problem in problems:
-        service = f"{problem.path.partition(']')[0]}]"
-        there = Problem(place(problem.path, taken.get(service, {})), problem.text)
-        moved.append(there)
-        having.setdefault(there, set()).add(service)
-    for problem, there in zip(problems, moved, strict=True):
-        outer = set(around(plain(there.path)))
-        takers = {
-            service for service, paths in taken.items() if not outer.isdisjoint(paths.values())
-        }
-        yield there if having[there] == takers else problem
-
-
-def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | None, bool]:
+def _planned(draft: Draft, content: Json, now: datetime) -> Blueprint | None:
     """None if there are problems."""
     settings = draft.settings
     request = _own_fields(draft, content)
     if request is None:
-        return None, False
+        return None
     ready_seconds = times.duration_seconds(request.timeouts.ready)
     if ready_seconds > wait_times.LONGEST_CREATE:
         draft.problem(
@@ -145,7 +117,7 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
     related = relations(parties, request.connect, namespace)
     draft.problems.extend(related.problems)
     if draft.problems:
-        return None, request.dry_run
+        return None
     built = {party.service_name: party.built for party in parties if party.built}
     services = tuple(
         replace(built[name], depends_on=needed)
@@ -197,7 +169,7 @@ def _planned(draft: Draft, content: Json, now: datetime) -> tuple[Blueprint | No
         )
     blueprint = replace(blueprint, warnings=tuple(warnings))
     draft.problems.extend(limits.problems(blueprint))
-    return blueprint, request.dry_run
+    return blueprint
 
 
 def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest | None:

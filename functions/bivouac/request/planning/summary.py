@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
 
 from bivouac import times
 from bivouac.environment.blueprint import Blueprint, ServiceBlueprint, aliases
 from bivouac.json_types import Json
-from bivouac.request.findings import Note
+from bivouac.request.findings import Note, What
 
 PLANNED = "PLANNED"
 GRPC, HTTP2 = "grpc", "http2"
@@ -19,7 +18,7 @@ MOST_TOLD, MOST_FIELDS = 200, 20
 
 def summary(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
     """What will be made, and everything that is not used as it was written."""
-    grouped = list(_grouped(notes))
+    told = _grouped(notes)
     return {
         "name": blueprint.environment,
         "outcome": PLANNED,
@@ -36,10 +35,8 @@ def summary(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
             }
             for edge in blueprint.edges
         ],
-        "renamed": _some([asdict(each) for each in blueprint.renamed]),
-        "dropped": _some(grouped, "dropped"),
-        "replaced": _some(grouped, "replaced"),
-        "takenOver": _some(grouped, "takenOver"),
+        "renamed": [asdict(each) for each in blueprint.renamed[:MOST_TOLD]],
+        **{what: entries[:MOST_TOLD] for what, entries in told.items()},
         "warnings": list(blueprint.warnings),
     }
 
@@ -82,18 +79,15 @@ def _proof(protocol: str | None, path: str, expected_status: str) -> str:
     return f"GET {path} answers {expected_status}{over}"
 
 
-def _grouped(notes: Iterable[Note]) -> Iterator[tuple[str, Json]]:
+def _grouped(notes: Iterable[Note]) -> dict[What, list[Json]]:
     """Notes with the same reason about fields of one object are one entry."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    groups: dict[tuple[What, str, str], list[str]] = {}
     for note in notes:
         parent, _, name = note.path.rpartition(".")
         groups.setdefault((note.what, parent, note.why), []).append(name)
+    told: dict[What, list[Json]] = {"dropped": [], "replaced": [], "takenOver": []}
     for (what, parent, why), fields in groups.items():
         more = len(fields) - MOST_FIELDS
         shown = [*fields[:MOST_FIELDS], f"and {more} more"] if more > 0 else fields
-        yield what, {"path": parent, "fields": shown, "why": why}
-
-
-def _some(entries: list[Any], what: str = "") -> list[Any]:
-    wanted = [each[1] for each in entries if each[0] == what] if what else entries
-    return wanted[:MOST_TOLD]
+        told[what].append({"path": parent, "fields": shown, "why": why})
+    return told

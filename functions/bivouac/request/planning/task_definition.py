@@ -13,7 +13,7 @@ from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
 from bivouac.request.fields.ecs_arguments import Checked
 from bivouac.request.findings import Problem
-from bivouac.request.messages import said
+from bivouac.request.messages import MAY_BE_YAML, said
 from bivouac.request.models import EnvironmentRequest, Service
 from bivouac.request.places import entries
 from bivouac.request.reading import short_form
@@ -105,8 +105,7 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
     if written is None and "\n" in name:
         draft.problem(
             f"{path}.taskDefinition",
-            "text that may be YAML; write it as JSON, as an object with "
-            "RegisterTaskDefinition's arguments",
+            f"{MAY_BE_YAML}, as an object with RegisterTaskDefinition's arguments",
         )
         return None
     if written is None:

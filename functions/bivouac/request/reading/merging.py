@@ -20,18 +20,6 @@ def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def inherited(
-    defaults: Mapping[str, Any], given: Mapping[str, Any], at: str, to: str
-) -> Iterator[tuple[str, str]]:
-    """From the paths of what `merged` takes from `defaults` to its paths there. `at`: the path of
-    the defaults, `to`: of the result."""
-    for key, value in defaults.items():
-        if key not in given:
-            yield f"{to}.{key}", f"{at}.{key}"
-        elif isinstance(value, dict) and isinstance(given[key], dict):
-            yield from inherited(value, given[key], f"{at}.{key}", f"{to}.{key}")
-
-
 def copied(content: Any) -> Any:
     """A deep copy of JSON."""
     if isinstance(content, dict):

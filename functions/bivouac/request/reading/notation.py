@@ -177,40 +177,36 @@ class Reader(Findings):
             given = _with_its_level(given, form)
         names = _names(given, form, foreign)
         other = bool(names) and not foreign
-        if other:
-            self._renamed = {}
-        if names:
-            self._renamed |= names
+        self._renamed = names if other else self._renamed | names
+        foreign = foreign or other
         result: Json = {}
-        plain = not (foreign or other)
         for key, inner in given.items():
             name = names.get(key, key)
             member = form.members.get(name)
-            if plain and member is not None and _is_plain(inner, member):
+            if not foreign and member is not None and _is_plain(inner, member):
                 result[key] = inner
                 continue
             here = f"{at}.{key}" if at else key
             if member is None:
-                self._unknown(result, key, inner, form, here, described, foreign or other)
+                self._unknown(result, key, inner, form, here, described, foreign)
                 continue
-            is_block = (foreign or other) and inner in ([], {})
+            is_block = foreign and inner in ([], {})
             if inner is None or is_block or (inner == "" and name not in _MAY_BE_EMPTY):
                 self.note("dropped", here, "empty")
+                continue
+            if name in _OWN and (what := holds_reference(inner)):
+                self._drop_reference(here, what)
                 continue
             there = f"{to}.{name}" if to else name
             if name is not key:
                 self.places[there] = here
-            if name in _OWN and (what := holds_reference(inner)):
-                self._drop_reference(here, what)
-                self.places.pop(there, None)
-                continue
             if what := reference(inner, free=name in _FREE):
                 is_definition = name == "taskDefinition"
                 instead = "its content, or family:revision" if is_definition else "the value itself"
                 self._refers(here, what, instead)
                 result[name] = None
                 continue
-            result[name] = self.value(inner, member, here, there, described, foreign or other)
+            result[name] = self.value(inner, member, here, there, described, foreign)
         if other and form.shape:
             self.problem(at, _told(self._renamed, result))
         elif other:

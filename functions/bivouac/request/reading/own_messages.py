@@ -18,6 +18,7 @@ from bivouac.environment.naming import is_environment_name
 from bivouac.request.findings import Problem
 from bivouac.request.messages import (
     MISSING,
+    SMALLEST_SERVICE,
     converted,
     member,
     one_of,
@@ -40,9 +41,7 @@ _WANTED = {
 _NOT_IN_NAMES = re.compile("[^a-z0-9]+")
 _EXAMPLES: Mapping[str, Any] = {
     "name": "demo",
-    "services": [
-        {"serviceName": "web", "primaryContainer": {"image": "nginx", "containerPort": 80}}
-    ],
+    "services": [SMALLEST_SERVICE],
     "serviceName": "web",
     "image": "nginx",
     "containerPort": 80,
@@ -65,7 +64,7 @@ _EXAMPLES: Mapping[str, Any] = {
     "timeouts": {"ready": "15m"},
     "cluster": {"settings": [{"name": "containerInsights", "value": "enabled"}]},
     "schedule": {"up": "cron(0 8 ? * MON-FRI *)", "down": "cron(0 18 ? * MON-FRI *)"},
-    "primaryContainer": {"image": "nginx", "containerPort": 80},
+    "primaryContainer": SMALLEST_SERVICE["primaryContainer"],
     "probe": {"portName": "web", "path": "/health"},
     "dependsOn": [{"serviceName": "api"}],
     "tags": {"team": "blue"},

@@ -6,16 +6,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment, kind
+from bivouac.request.messages import (
+    FRAGMENT_LIMIT,
+    MAY_BE_YAML,
+    SMALLEST_SERVICE,
+    canonical,
+    fragment,
+    kind,
+)
 from bivouac.request.reading import other_tools
 from bivouac.request.rules import fargate_rules
 
-_SMALLEST = {
-    "name": "demo",
-    "services": [
-        {"serviceName": "web", "primaryContainer": {"image": "nginx", "containerPort": 80}}
-    ],
-}
+_SMALLEST = {"name": "demo", "services": [SMALLEST_SERVICE]}
 
 
 def problem(content: Any) -> str:
@@ -49,7 +51,7 @@ def _of_text(text: str) -> str:
     if isinstance(content, dict):
         return "JSON as text; write the object itself, without quotation marks around it"
     if "\n" in text.strip() and ":" in text:
-        return f"text that may be YAML; write it as JSON; {_at_least()}"
+        return f"{MAY_BE_YAML}; {_at_least()}"
     return _must_be_object("text")
 
 
@@ -89,7 +91,7 @@ def _of_object(content: Mapping[str, Any]) -> str:
             return f'a request inside of "{name}"; write what is in it, without "{name}"'
     if "apiVersion" in content and "kind" in content:
         service = other_tools.service_of_kubernetes(content)
-        return _within("a manifest of Kubernetes", [service or _SMALLEST["services"][0]])
+        return _within("a manifest of Kubernetes", [service or SMALLEST_SERVICE])
     if found := other_tools.described(content):
         return _within("one service", [found[1]])
     if isinstance(inner := content.get("service"), dict):

@@ -93,27 +93,6 @@ def _memory_problems(
         yield Problem(path, f"they reserve {reserved} of the task's {memory} MiB{room}")
 
 
-def _smallest_size(containers: Sequence[Any]) -> tuple[str, str] | None:
-    """CPU and memory of the smallest task with room for the containers and the proxy, whatever
-    else they may hold; None if Fargate has none."""
-    known = [each for each in containers if isinstance(each, dict)]
-    limits, reserved, cpu = (
-        [each[name] for each in known if isinstance(each.get(name), int)]
-        for name in ("memory", "memoryReservation", "cpu")
-    )
-    unreserved = [
-        each["memory"]
-        for each in known
-        if isinstance(each.get("memory"), int) and not each.get("memoryReservation")
-    ]
-    needed = max(PROXY_MEMORY_MIB + sum(reserved) + sum(unreserved), *limits, 0)
-    for units, sizes in _MEMORY_OF_CPU.items():
-        for memory in sizes:
-            if sum(cpu) <= units and needed <= memory:
-                return str(units), str(memory)
-    return None
-
-
 def is_whole_task(container: ReadOnlyJson, definition: ReadOnlyJson) -> bool:
     """Whether a container's memory is that of its task; neither need be of the right type."""
     limit, task = container.get("memory"), definition.get("memory")
@@ -121,10 +100,24 @@ def is_whole_task(container: ReadOnlyJson, definition: ReadOnlyJson) -> bool:
 
 
 def task_of(containers: list[Any]) -> Json:
-    """A definition of containers alone, of the smallest size that holds them."""
-    size = _smallest_size(containers)
-    sizes = {"cpu": size[0], "memory": size[1]} if size else {}
-    return {**sizes, "containerDefinitions": containers}
+    """A definition of containers alone, whatever else they may hold, of the smallest size with room
+    for them and the proxy."""
+
+    def given(name: str) -> list[int]:
+        values = (each.get(name) if isinstance(each, dict) else None for each in containers)
+        return [value if isinstance(value, int) else 0 for value in values]
+
+    limits = given("memory")
+    reserved = (soft or hard for soft, hard in zip(given("memoryReservation"), limits, strict=True))
+    needed = max(PROXY_MEMORY_MIB + sum(reserved), *limits, 0)
+    cpu = sum(given("cpu"))
+    fitting = (
+        {"cpu": str(units), "memory": str(memory)}
+        for units, sizes in _MEMORY_OF_CPU.items()
+        for memory in sizes
+        if cpu <= units and needed <= memory
+    )
+    return {**next(fitting, {}), "containerDefinitions": containers}
 
 
 def role_problems(
