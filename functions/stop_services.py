@@ -28,16 +28,13 @@ def stop_services(blueprint: Blueprint, client: ECSClient) -> Event:
     names = [
         name
         for name in reversed(names)
-        if name in services and _is_ours_and_runs(blueprint, services[name])
+        if (service := services.get(name))
+        and ecs_answers.is_active(service)
+        and blueprint.owns(from_ecs_tags(service.get("tags")))
     ]
     for name in names:
         _stop(cluster, services[name], client)
     return {"names": names}
-
-
-def _is_ours_and_runs(blueprint: Blueprint, service: dict[str, Any]) -> bool:
-    owned = blueprint.owns(from_ecs_tags(service.get("tags")))
-    return owned and ecs_answers.is_active(service)
 
 
 def _stop(cluster: str, service: dict[str, Any], client: ECSClient) -> None:

@@ -9,8 +9,9 @@ from unittest import mock
 import pytest
 
 from bivouac import times
+from bivouac.aws import executions
 from bivouac.aws.waits_table import Waits
-from bivouac.waiting.poll import LONGEST_POLLING, poll_until_answered, send
+from bivouac.waiting.poll import LONGEST_POLLING, poll_until_answered
 from bivouac.waiting.wait import LATE_SECONDS, Awaited, PollResult, Purpose, Signal, Stage, Wait
 from localcloud.account import ACCOUNT_ID, REGION
 from tests.functional.account import NOT_OURS, SETTLED_SECONDS, WAITS_TABLE, BivouacAccount
@@ -457,7 +458,7 @@ def test_a_dead_token_is_dropped(account: BivouacAccount, code: str) -> None:
     wait, client = begun(account), account.client("stepfunctions")
     refused = client.exceptions.from_code(code)({"Error": {"Code": code}}, "SendTaskSuccess")
     with mock.patch.object(client, "send_task_success", side_effect=refused):
-        assert send(wait, ANSWER, client) is False
+        assert executions.resume(client, wait.token, ANSWER, "execution of demo") is False
 
 
 def test_a_stored_wait_keeps_what_its_polls_need(account: BivouacAccount) -> None:

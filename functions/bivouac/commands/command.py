@@ -21,11 +21,10 @@ from bivouac.errors import EnvironmentNotFoundError, InvalidRequestError
 from bivouac.json_types import Json
 from bivouac.request.reading import untrusted
 
-_VERBS = {"redeploy": Verb.REDEPLOY, "wake": Verb.WAKE, "rollBack": Verb.ROLL_BACK}
-_RULES = {
-    Verb.REDEPLOY: inputs.REDEPLOY,
-    Verb.WAKE: inputs.KNOWN_ENVIRONMENT,
-    Verb.ROLL_BACK: inputs.KNOWN_ENVIRONMENT,
+_VERBS = {
+    "redeploy": (Verb.REDEPLOY, inputs.REDEPLOY),
+    "wake": (Verb.WAKE, inputs.KNOWN_ENVIRONMENT),
+    "rollBack": (Verb.ROLL_BACK, inputs.KNOWN_ENVIRONMENT),
 }
 
 
@@ -79,9 +78,9 @@ def asked(content: Any, execution: str, started_at: str, now: datetime) -> Comma
     verbs = [name for name in _VERBS if isinstance(content, Mapping) and name in content]
     if not verbs:
         return _create(content, started, now)
-    name, verb = verbs[0], _VERBS[verbs[0]]
-    given = content[name]
-    found = inputs.problems(_RULES[verb], given, now, name)
+    name = verbs[0]
+    (verb, rule), given = _VERBS[name], content[name]
+    found = inputs.problems(rule, given, now, name)
     if len(content) > 1:
         found.append(f"{name}: no other field is allowed with it")
     if found:

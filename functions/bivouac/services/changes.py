@@ -95,21 +95,21 @@ class ServiceConvergence:
         )
         if not self._fresh:
             now = self._observed(now)
-        expected = dict(before)
         changed = False
         for _ in range(PASSES):
             decision = decide(self._blueprint, self._wanted, self._clients, now)
             if any(action.service_name in remembered for action in decision.actions):
                 # It may have been done already, by this step before it was killed.
-                remembered, now = {}, self._observed(replace(now, expected=expected))
+                remembered, now = {}, self._observed(now)
                 decision = decide(self._blueprint, self._wanted, self._clients, now)
             if not decision.actions:
                 break
-            now, done = self._after(now, decision, expected)
+            now, done = self._after(now, decision)
             changed |= done
+        expected = dict(now.expected)
         for name in self._wanted:
-            if name not in expected and name not in decision.blocked:
-                self._expect(expected, name, now.active(name))
+            if name not in expected and name not in decision.blocked and now.active(name):
+                expected[name] = self._expected(name, now.services[name])
         return replace(
             progress,
             expected=tuple(expected.values()),
@@ -184,13 +184,11 @@ class ServiceConvergence:
 
     # --- acting --------------------------------------------------------------------------------
 
-    def _after(
-        self, before: Situation, decision: Decision, expected: dict[str, Expected]
-    ) -> tuple[Situation, bool]:
+    def _after(self, before: Situation, decision: Decision) -> tuple[Situation, bool]:
         """Carries out the actions, those of one depth concurrently, and stops after a depth in
         which ECS refused one for now. Returns the situation that the answers show, and whether
         anything was done."""
-        services = dict(before.services)
+        services, expected = dict(before.services), dict(before.expected)
         since = dict(before.endpoints_since)
         refused, roll = dict(before.refused), before.roll
         done = False
@@ -204,7 +202,7 @@ class ServiceConvergence:
                     roll -= {action.service_name}
                     services[action.service_name] = service
                     if action.kind is not ActionKind.DELETE:
-                        self._expect(expected, action.service_name, service)
+                        expected[action.service_name] = self._expected(action.service_name, service)
                     if action.kind is ActionKind.CREATE:
                         for endpoint in self._wanted[action.service_name].service.endpoints:
                             since.setdefault(endpoint.discovery_name, service["createdAt"])
@@ -213,7 +211,7 @@ class ServiceConvergence:
         after = replace(
             before,
             services=services,
-            expected=dict(expected),
+            expected=expected,
             endpoints_since=since,
             refused=refused,
             roll=roll,
@@ -273,17 +271,13 @@ class ServiceConvergence:
 
     # --- answering -----------------------------------------------------------------------------
 
-    def _expect(
-        self, expected: dict[str, Expected], name: str, service: Mapping[str, Any] | None
-    ) -> None:
+    def _expected(self, name: str, service: Described) -> Expected:
         """The deployment that must become healthy: ours, whichever is there later (H01, S19)."""
-        if service is None:
-            return
         primary = primary_deployment(service)
         if primary is None:
             raise NotYetConsistentError(f"service {name}: no deployment is visible yet")
         arn = self._wanted[name].task_definition_arn
-        expected[name] = Expected(name, arn, primary["id"], primary["createdAt"].isoformat())
+        return Expected(name, arn, primary["id"], primary["createdAt"].isoformat())
 
     def _going(self, now: Situation) -> set[str]:
         gone = (need for need in now.refused.values() if need.condition is Condition.GONE)

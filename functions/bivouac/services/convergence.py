@@ -99,10 +99,6 @@ class Wanted:
     tags: dict[str, str]
 
     @property
-    def name(self) -> str:
-        return self.service.service_name
-
-    @property
     def task_definition_arn(self) -> str:
         return str(self.specification["taskDefinition"])
 

@@ -86,7 +86,8 @@ def poll_until_answered(
         wait, free = current, False
         result = poll(wait)
         if result.answer is not None:
-            sent = send(wait, result.answer, stepfunctions)
+            subject = f"execution that creates or deletes {wait.environment}"
+            sent = executions.resume(stepfunctions, wait.token, result.answer, subject)
             waits.end(wait)
             return "ANSWERED" if sent else "TOO_LATE"
         current, polls = waits.keep(wait, result.awaited, result.again_after, poller, clock.now())
@@ -113,9 +114,3 @@ def _has_newer(before: TaskEvents, after: TaskEvents) -> bool:
         task not in before or task_event.version > before[task].version
         for task, task_event in after.items()
     )
-
-
-def send(wait: Wait, answer: dict[str, object], stepfunctions: SFNClient) -> bool:
-    """Resume the execution. False: it was already resumed, has timed out, or was stopped."""
-    subject = f"execution that creates or deletes {wait.environment}"
-    return executions.resume(stepfunctions, wait.token, answer, subject)

@@ -6,6 +6,7 @@ twice, out of order, or not at all (W01, W02). An event only says whether to pol
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -187,12 +188,11 @@ def worth_polling(purpose: Purpose, awaited: Awaited | None, task_events: TaskEv
     no poll is ever missed."""
     if awaited is None:
         return True
-    reached: dict[str, int] = {}
-    for task_id in counted(purpose, task_events) - awaited.known:
-        service = task_events[task_id].service
-        reached[service] = reached.get(service, 0) + 1
+    reached = Counter(
+        task_events[task_id].service for task_id in counted(purpose, task_events) - awaited.known
+    )
     return any(
-        all(reached.get(service, 0) >= awaited.tasks.get(service, 0) for service in condition_set)
+        all(reached[service] >= awaited.tasks.get(service, 0) for service in condition_set)
         and any(service in reached for service in condition_set)
         for condition_set in awaited.condition_sets
     )
