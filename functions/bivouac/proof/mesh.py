@@ -246,16 +246,20 @@ def proven(
     ]
 
 
-def still_proven(edge: Edge, proofs: Iterable[EdgeProof], deployments: Mapping[str, str]) -> bool:
-    """Whether it was proven for the deployments that run now, ids by service name."""
-    return any(
-        known.state == State.OK
-        and known.edge == edge.name
-        and known.specification == _specification(edge)
-        and known.server_deployment == deployments.get(edge.server)
-        and known.client_deployment == (deployments.get(edge.client) if edge.client else "")
-        for known in proofs
-    )
+def still_proven(
+    edge: Edge, proofs: Iterable[EdgeProof], deployments: Mapping[str, str]
+) -> EdgeProof | None:
+    """The proof for the deployments that run now, ids by service name."""
+    for known in proofs:
+        if (
+            known.state == State.OK
+            and known.edge == edge.name
+            and known.specification == _specification(edge)
+            and known.server_deployment == deployments.get(edge.server)
+            and known.client_deployment == (deployments.get(edge.client) if edge.client else "")
+        ):
+            return known
+    return None
 
 
 def _specification(edge: Edge) -> str:

@@ -62,13 +62,11 @@ def _described(
     called: Mapping[str, tuple[EdgeState, str | None]],
     failure: Mapping[str, Any],
 ) -> Json:
-    still = mesh.still_proven(edge, proofs, primaries)
-    state, because = called.get(edge.name, (EdgeState.NOT_CALLED, None))
-    if still:
-        return _entry(edge, EdgeState.PROVEN, None, next(p for p in proofs if p.edge == edge.name))
+    if proof := mesh.still_proven(edge, proofs, primaries):
+        return _entry(edge, EdgeState.PROVEN, None, proof)
     if diagnosed := _diagnosed(edge, failure):
-        state, because = EdgeState.FAILED, diagnosed
-    return _entry(edge, state, because, None)
+        return _entry(edge, EdgeState.FAILED, diagnosed, None)
+    return _entry(edge, *called.get(edge.name, (EdgeState.NOT_CALLED, None)), None)
 
 
 def _entry(edge: Edge, state: EdgeState, because: str | None, proof: EdgeProof | None) -> Json:
@@ -94,23 +92,22 @@ def _called(client: ProofClient, live: Live) -> Iterator[tuple[str, tuple[EdgeSt
     service = live.services.get(name)
     if service is None:
         return
-    if not ecs_answers.is_active(service):
-        for task in (*live.running.get(name, ()), *live.stopped.get(name, ())):
-            for reading in mesh.read_edges(client, task):
-                if reading.state is mesh.State.OK:
-                    yield reading.edge.name, (EdgeState.ANSWERED, None)
-        return
+    active, running = ecs_answers.is_active(service), live.running.get(name, ())
     current = (primary_deployment(service) or {}).get("id")
-    # A task of an earlier deployment resolved an older mesh
-    tasks = [each for each in live.running.get(name, ()) if each.get("startedBy") == current]
+    tasks = (
+        # A task of an earlier deployment resolved an older mesh
+        [task for task in running if task.get("startedBy") == current]
+        if active
+        else [*running, *live.stopped.get(name, ())]
+    )
     for task in tasks:
         for reading in mesh.read_edges(client, task):
             match reading.state:
                 case mesh.State.OK:
                     yield reading.edge.name, (EdgeState.ANSWERED, None)
-                case mesh.State.NG:
+                case mesh.State.NG if active:
                     yield reading.edge.name, (EdgeState.FAILED, reading.observed)
-                case mesh.State.PENDING if ecs_answers.is_running(task):
+                case mesh.State.PENDING if active and ecs_answers.is_running(task):
                     yield reading.edge.name, (EdgeState.CALLED, None)
 
 

@@ -75,9 +75,10 @@ def read(
             asked += _asked(client, task)
             continue
         for edge in client.edges:
-            known = [proof for proof in proofs if mesh.still_proven(edge, [proof], deployments)]
-            kept += known[:1]
-            unasked |= not known
+            if known := mesh.still_proven(edge, proofs, deployments):
+                kept.append(known)
+            else:
+                unasked = True
     return Edges(tuple(asked), tuple(kept), unasked)
 
 
