@@ -168,20 +168,21 @@ class Records:
     def ended_before(self, blueprint: Blueprint, record: Record | None) -> Intent | None:
         """When an environment was deleted, or its pull request closed, if that arrived before its
         create and is still stored."""
-        named = blueprint.triggers.get("pullRequest")
-        found = (
-            self._closed(_pull_request(named["repository"], named["number"])) if named else None,
-            self._closed(_deletion(blueprint.environment)) if record is None else None,
-        )
-        return max((each for each in found if each), default=None)
+        never_was = [_deletion(blueprint.environment)] if record is None else []
+        found = map(self._closed, [*_pull_requests(blueprint.triggers), *never_was])
+        return max(filter(None, found), default=None)
 
     def _closed(self, name: str) -> Intent | None:
         item = self._item(name)
         return _closing(item) if item else None
 
-    def closings(self, pull_requests: Mapping[str, tuple[str, int]]) -> dict[str, Intent]:
-        """The same for many: by environment, for those whose pull request was closed."""
-        keys = {name: _pull_request(*named) for name, named in pull_requests.items()}
+    def closings(self, records: Mapping[str, Record]) -> dict[str, Intent]:
+        """By environment: when its pull request was closed, if it was."""
+        keys = {
+            name: key
+            for name, record in records.items()
+            for key in _pull_requests(record.blueprint["triggers"])
+        }
         items = self._items(keys.values())
         return {name: _closing(items[key]) for name, key in keys.items() if key in items}
 
@@ -396,6 +397,12 @@ def _pull_request(repository: str, number: int) -> str:
     return f"pull request {repository}#{number}"
 
 
+def _pull_requests(triggers: Json) -> list[str]:
+    """The key of the one whose end is the environment's, if there is one."""
+    named = triggers.get("pullRequest")
+    return [_pull_request(named["repository"], named["number"])] if named else []
+
+
 def _deletion(environment: str) -> str:
     """The key of a deleted environment that had no record."""
     return f"deletion of {environment}"
@@ -496,17 +503,11 @@ def _understood(environment: str, item: Mapping[str, Any]) -> Record | Unreadabl
         record = _record(environment, item)
         Blueprint.from_json(record.blueprint)
         times.moment(record.expires_at)
+        return record
     except errors.RecordTooNewError as error:
-        return _unreadable(environment, item, str(error), newer=True)
+        why, newer = str(error), True
     except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
-        why = f"its record cannot be read: {type(error).__name__}: {error}"
-        return _unreadable(environment, item, why)
-    return record
-
-
-def _unreadable(
-    environment: str, item: Mapping[str, Any], why: str, *, newer: bool = False
-) -> Unreadable:
+        why, newer = f"its record cannot be read: {type(error).__name__}: {error}", False
     generation = item.get("generation", {}).get("N", "")
     return Unreadable(
         environment=environment,

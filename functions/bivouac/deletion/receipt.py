@@ -166,9 +166,8 @@ def merged(before: Sequence[Item], now: Sequence[Item], unseen: str = "") -> lis
         if key not in seen:
             result[key] = _absent(item, unseen)
     for item in now:
-        known = result.get(_key(item))
-        went = known is not None and item.outcome is Outcome.ALREADY_GONE
-        result[_key(item)] = _absent(known) if went and known else item
+        known = result.get(_key(item)) if item.outcome is Outcome.ALREADY_GONE else None
+        result[_key(item)] = _absent(known) if known else item
     return list(result.values())
 
 

@@ -105,13 +105,7 @@ class Sweep:
             listed_before=before,
             holders=holders,
             expiries=expiries,
-            closed=self.follow_up.records.closings(
-                {
-                    name: (named["repository"], named["number"])
-                    for name, record in readable.items()
-                    if (named := record.blueprint["triggers"].get("pullRequest"))
-                }
-            ),
+            closed=self.follow_up.records.closings(readable),
             doubts=self._doubtful(readable, proofs := self.budget.share(PROOFS)),
             unanswered=tuple(unanswered),
             schedules=scheduled,
