@@ -13,6 +13,7 @@ from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_lines
 from bivouac.proof.edge_client import EdgeClient
 from bivouac.proof.fault import Fault
+from bivouac.proof.mesh import EdgeReading, State
 
 EDGE = Edge("web", "api", "http", "api", 8080, "http", "/healthz", 200, 299)
 CONTENT: dict[str, Any] = {
@@ -29,7 +30,7 @@ def line(**changes: Any) -> str:
     return json.dumps({**CONTENT, **changes})
 
 
-def read(text: str) -> edge_lines.Reading:
+def read(text: str) -> EdgeReading:
     found = edge_lines.read(text, EDGE)
     assert found is not None
     return found
@@ -39,8 +40,8 @@ def test_the_form_that_is_documented_is_read() -> None:
     assert edge_lines.__doc__ is not None
     shown = edge_lines.__doc__.split("\n\n")[1]
     found = read(" ".join(shown.split()))
-    assert (found.said, found.code, found.status) == ("HTTP 500, expected 200-299", 12, 500)
-    assert found.fault is Fault.STATUS
+    assert (found.observed, found.status) == ("api:8080 HTTP 500, expected 200-299", 500)
+    assert (found.state, found.fault) == (State.NG, Fault.STATUS)
 
 
 @pytest.mark.parametrize(
@@ -55,16 +56,17 @@ def test_what_the_program_prints_is_read_back(
     name = "a" * 127
     client = EdgeClient(name, "65535", "http", "/", "200", "399")
     client.status = 404
-    client.row.failures, client.row.asked = 2, 9
+    client.row.failures, client.row.asked = 9, 31
     client.report(12, said)
     (printed,) = capsys.readouterr().out.splitlines()
     edge = Edge("web", "api", "http", name, 65535, "http", "/", 200, 399)
     found = edge_lines.read(printed, edge)
     assert found is not None
-    assert (found.code, found.status) == (12, 404)
-    assert (found.failures, found.asked) == (2, 9)
-    assert found.said[:5] == said.replace("\n", " ")[:5]
-    assert len(found.said) <= 200
+    assert (found.fault, found.status) == (Fault.UNSTEADY, 404)
+    counted, _, shown = found.observed.partition(" after a right one: ")
+    assert counted == f"{name}:65535 answers differently each time, 9 of 31 failed"
+    assert shown[:5] == said.replace("\n", " ")[:5]
+    assert len(shown) <= 200
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,8 @@ def test_the_fields_decide_and_the_words_do_not(
     changes: dict[str, Any], fault: Fault | None
 ) -> None:
     for said in ("HTTP 500, expected 200-299", "does not resolve", "of the server's proxy", ""):
-        assert read(line(**changes, said=said)).fault is fault
+        found = read(line(**changes, said=said))
+        assert (found.state, found.fault) == (State.NG if fault else State.PENDING, fault)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_the_last_reading_counts_whatever_follows_it() -> None:
     lines = [line(code=11), line(code=12), line()[:20], "Traceback (most recent call last):"]
     last = edge_lines.last(lines, EDGE)
     assert last is not None
-    assert last.code == 12
+    assert last.fault is Fault.STATUS
     assert edge_lines.last(lines[2:], EDGE) is None
 
 

@@ -12,7 +12,7 @@ from bivouac.diagnosis.service_verdicts import BRIEF_LENGTH, EVIDENCE_LINES, Ver
 from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_lines
 from bivouac.proof.fault import Fault
-from bivouac.proof.mesh import EdgeReading, State
+from bivouac.proof.mesh import EdgeReading
 
 _WORST_FIRST = (
     Fault.NEVER_RAN,
@@ -110,8 +110,7 @@ def with_log(found: Verdict, edge: Edge, lines: Sequence[str]) -> Verdict:
         return replace(found, evidence=(*found.evidence, _NO_READING)) if lines else found
     if last.fault is None:
         return found
-    observed = edge_lines.told(last, edge)
-    known = edges_not_proven([EdgeReading(edge, State.NG, observed, last.fault, last.status)], 0)
+    known = edges_not_proven([last], 0)
     return replace(
         found,
         category=known.category,

@@ -81,6 +81,11 @@ class Edge:
         return status_range(self.lowest_status, self.highest_status)
 
     @property
+    def alias(self) -> str:
+        """As clients call it: api:8080."""
+        return f"{self.dns_name}:{self.port}"
+
+    @property
     def name(self) -> str:
         """web -> api:http, or api:http without a client."""
         target = f"{self.server}:{self.port_name}"

@@ -13,39 +13,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_rules, row
 from bivouac.proof.edge_command import EXIT_MEANING, FAULTS
 from bivouac.proof.fault import Fault
+from bivouac.proof.mesh import EdgeReading, State
 from bivouac.redaction.text import redacted
 
 SAID_LIMIT = 200
+"""Characters of what is said, which is redacted."""
 LINE_LIMIT = 3_000
 """Characters of the longest line that is read: an alias and what is said, each escaped."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    said: str
-    """For people; redacted, at most SAID_LIMIT characters."""
-    code: int
-    status: int | None
-    """HTTP."""
-    failures: int
-    asked: int
-
-    @property
-    def fault(self) -> Fault | None:
-        """None if the last answer was right, and the server is not unsteady."""
-        if self.failures >= row.UNSTEADY and self.code != edge_rules.NO_NAME:
-            return Fault.UNSTEADY
-        return FAULTS.get(self.code)
-
-
-def read(line: str, edge: Edge) -> Reading | None:
-    """None if it is no whole line about this edge."""
+def read(line: str, edge: Edge) -> EdgeReading | None:
+    """PENDING if the last answer was right, and the server is not unsteady; None if it is no whole
+    line about this edge."""
     try:
         content = json.loads(line) if len(line) <= LINE_LIMIT else None
     except (ValueError, RecursionError):
@@ -58,31 +42,25 @@ def read(line: str, edge: Edge) -> Reading | None:
             "status": int(status),
             "failures": int(failures),
             "asked": int(asked),
-        } if about == _alias(edge) and code in EXIT_MEANING and 0 <= failures <= asked:
+        } if about == edge.alias and code in EXIT_MEANING and 0 <= failures <= asked:
+            fault, told = FAULTS.get(code), redacted(said, SAID_LIMIT)
+            if failures >= row.UNSTEADY:
+                told = row.unsteady(failures, asked, told)
+                fault = Fault.NAME if code == edge_rules.NO_NAME else Fault.UNSTEADY
+            state = State.NG if fault else State.PENDING
             known = status if 100 <= status <= 999 else None
-            return Reading(redacted(said, SAID_LIMIT), code, known, failures, asked)
+            return EdgeReading(edge, state, f"{edge.alias} {told}", fault, known)
     return None
 
 
-def last(lines: Iterable[str], edge: Edge) -> Reading | None:
+def last(lines: Iterable[str], edge: Edge) -> EdgeReading | None:
     """What a log said last about the edge, if it said anything."""
     found = [reading for line in lines if (reading := read(line, edge))]
     return found[-1] if found else None
 
 
-def told(reading: Reading, edge: Edge) -> str:
-    """For people, with the alias that was called."""
-    said = reading.said
-    if reading.failures >= row.UNSTEADY:
-        said = row.unsteady(reading.failures, reading.asked, said)
-    return f"{_alias(edge)} {said}"
-
-
 def for_people(line: str, edge: Edge) -> str:
-    """A line as people read it; what is no reading stays as it is."""
+    """A line as people read it, with the alias that was called; what is no reading stays as it
+    is."""
     reading = read(line, edge)
-    return told(reading, edge) if reading else line
-
-
-def _alias(edge: Edge) -> str:
-    return f"{edge.dns_name}:{edge.port}"
+    return reading.observed if reading else line

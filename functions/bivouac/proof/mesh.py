@@ -199,14 +199,13 @@ def read_edges(client: ProofClient, task: Mapping[str, Any] | None) -> list[Edge
 
 
 def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) -> EdgeReading:
-    target = f"{edge.dns_name}:{edge.port}"
     exit_code = container.get("exitCode")
     reason = container.get("reason")
     if exit_code == edge_rules.PROVEN:
         return EdgeReading(edge, State.OK, _answers(edge))
     if exit_code is not None:
         meaning = edge_command.EXIT_MEANING.get(exit_code, f"exit code {exit_code}")
-        observed = f"{target}: {meaning}" + (f" ({reason})" if reason else "")
+        observed = f"{edge.alias}: {meaning}" + (f" ({reason})" if reason else "")
         fault = edge_command.FAULTS.get(exit_code, Fault.EXIT_CODE)
         return EdgeReading(edge, State.NG, observed, fault)
     if ecs_answers.is_stopped(container) or ecs_answers.is_stopped(task):
@@ -218,7 +217,7 @@ def _reading(edge: Edge, container: Mapping[str, Any], task: Mapping[str, Any]) 
 
 
 def _answers(edge: Edge) -> str:
-    return f"{edge.dns_name}:{edge.port} answers"
+    return f"{edge.alias} answers"
 
 
 def proven(

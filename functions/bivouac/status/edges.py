@@ -74,7 +74,7 @@ def _entry(edge: Edge, state: EdgeState, because: str | None, proof: EdgeProof |
     return {
         "from": edge.client or None,
         "to": f"{edge.server}:{edge.port_name}",
-        "alias": f"{edge.dns_name}:{edge.port}",
+        "alias": edge.alias,
         "state": state,
         "because": because,
         "proven": proof is not None,

@@ -30,7 +30,7 @@ def summary(blueprint: Blueprint, notes: Iterable[Note]) -> Json:
             {
                 "from": edge.client or None,
                 "to": f"{edge.server}:{edge.port_name}",
-                "alias": f"{edge.dns_name}:{edge.port}",
+                "alias": edge.alias,
                 "proof": _proof(edge.app_protocol, edge.path, edge.expected_status),
             }
             for edge in blueprint.edges
