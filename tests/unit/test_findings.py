@@ -24,7 +24,6 @@ from bivouac.sweep.findings import (
     Repair,
     Resource,
     attempt,
-    ends_of_adopted,
     findings,
     in_turn,
 )
@@ -223,7 +222,7 @@ class TestEverySituation:
     def test_an_adopted_orphan_stays_for_the_grace_period(self, found: AccountFacts) -> None:
         for finding in findings(found):
             if finding.action is Repair.ADOPT:
-                ends = ends_of_adopted(NOW, ORPHANS_LIVE, finding.record)
+                ends = adoption.goes_at(NOW, ORPHANS_LIVE, finding.record)
                 assert ends >= NOW + ORPHANS_LIVE
 
     @given(situations())
@@ -305,7 +304,7 @@ def test_two_sweeps_of_one_quarter_of_an_hour_start_the_same() -> None:
 
 def test_an_adopted_record_has_no_request() -> None:
     """Nobody can redeploy or wake what was found."""
-    adopted = adoption.adopted("a", "bivouac", ["theirs.internal"], None, 1, NOW)
+    adopted = adoption.adopted("a", "bivouac", ["theirs.internal"], None, NOW)
     assert (adopted.request, adopted.base_request) == ("", "")
     assert adopted.blueprint["namespace"] == "theirs.internal"
     assert adopted.blueprint["services"] == []

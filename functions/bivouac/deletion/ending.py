@@ -14,7 +14,7 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.deletion.receipt import Item, Outcome
 from bivouac.environment import lease
 from bivouac.environment.record import Record, Status
-from bivouac.environment.schedules import OFFICE_HOURS, ScheduleKind, name_of
+from bivouac.environment.schedules import NOT_COMPLETE, OFFICE_HOURS, ScheduleKind, name_of
 
 TRY_AGAIN_AFTER = timedelta(minutes=15)
 
@@ -26,7 +26,7 @@ def ended(
     environment = record.environment
     if not complete:
         retry_at = lease.expires_at(now, int(TRY_AGAIN_AFTER.total_seconds()))
-        schedules.arm_expiry(environment, retry_at, now, "deletion was not complete")
+        schedules.arm_expiry(environment, retry_at, now, NOT_COMPLETE)
         at = times.timestamp(retry_at)
         kept = _retained(ScheduleKind.EXPIRY, environment, f"tries again at {at}")
         return Status.NOT_DELETED, [kept], at

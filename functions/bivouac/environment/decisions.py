@@ -32,8 +32,6 @@ class Take:
 class Hold:
     """This execution has already taken it: go on."""
 
-    generation: int
-
 
 @dataclass(frozen=True)
 class Follow:
@@ -91,7 +89,7 @@ def _opening(
 ) -> Decision:
     verb, intent = instruction.verb, instruction.intent
     if record is not None and record.status in HELD and record.execution == execution:
-        return Hold(record.generation)
+        return Hold()
     if closed is not None and intent <= closed:
         return Leave("a later intent deleted it, or closed its pull request")
     if record is None:
@@ -180,7 +178,7 @@ def closing(
     record's end is never outdated: it may be the last one, armed by a step that then died."""
     following = record.generation + 1
     if record.status is Status.DELETING and record.execution == execution:
-        return Hold(record.generation)
+        return Hold()
     if asked.generation not in (None, record.generation):
         return Leave(f"generation {record.generation} took over from {asked.generation}")
     if asked.expires_at and times.moment(asked.expires_at) < times.moment(record.expires_at):
@@ -215,7 +213,7 @@ def suspending(
     be repeated."""
     following = record.generation + 1
     if record.status is Status.FALLING_ASLEEP and record.execution == execution:
-        return Hold(record.generation)
+        return Hold()
     if generation is not None and generation != record.generation:
         return Leave(f"generation {record.generation} took over from {generation}")
     if intents.is_outdated(record.intents, intents.POWER, intent):

@@ -19,6 +19,8 @@ from bivouac.json_types import Json
 from bivouac.settings import ScheduleSettings
 
 LEASE_EXPIRED = "lease expired"
+NOT_COMPLETE = "deletion was not complete"
+"""Why an environment is deleted again."""
 
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 """Scheduler inserts the time for which it fires, as 2026-01-31T18:00:00Z

@@ -8,51 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bivouac import times
-from bivouac.environment import naming
+from bivouac.environment import lease, naming
 from bivouac.environment.blueprint import Blueprint, ProofSettings
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import Record, Status, Unreadable
+from bivouac.json_types import Json
 
 
 def adopted(
     environment: str,
     stack: str,
     namespaces: Sequence[str],
-    before: Record | None,
-    generation: int,
-    goes_at: datetime,
+    before: Record | Unreadable | None,
+    expires_at: datetime,
 ) -> Record:
-    """`before`: a tombstone, whose blueprint holds more than the tags. `namespaces`: the names of
-    the environment's namespaces that were found."""
-    record = before or Record(
-        environment=environment,
-        generation=generation,
-        status=Status.ORPHANED,
-        execution="",
-        request_hash="",
-        blueprint=_of_tags(environment, stack).to_json(),
-        expires_at="",
-        settle=False,
-    )
-    planned = record.planned
+    """`before`: a tombstone, whose blueprint holds more than the tags, or a record that cannot be
+    read. `namespaces`: the names of the environment's namespaces that were found."""
+    known = before if isinstance(before, Record) else None
+    planned = known.planned if known else _of_tags(environment, stack)
     if namespaces and planned.namespace not in namespaces:
         planned = replace(planned, namespace=namespaces[0])
-    return replace(
-        record,
-        generation=generation,
-        status=Status.ORPHANED,
-        execution="",
-        request_hash="",
-        blueprint=planned.to_json(),
-        expires_at=times.timestamp(goes_at),
+    content: Json = {
+        "generation": (before.generation or 0) + 1 if before else 1,
+        "status": Status.ORPHANED,
+        "execution": "",
+        "request_hash": "",
+        "blueprint": planned.to_json(),
+        "expires_at": times.timestamp(expires_at),
         # The execution that created it may still be running.
-        settle=True,
-        request="",
-        base_request="",
-        changes={},
-    )
+        "settle": True,
+        "request": "",
+        "base_request": "",
+        "changes": {},
+    }
+    return replace(known, **content) if known else Record(environment, **content)
+
+
+def goes_at(now: datetime, live: timedelta, before: Record | Unreadable | None) -> datetime:
+    """When an adopted environment expires: after the grace period, or at the end of its lease, if
+    that is later."""
+    soonest = lease.expires_at(now, int(live.total_seconds()))
+    if not isinstance(before, Unreadable) or before.expires_at is None:
+        return soonest
+    try:
+        return max(soonest, times.moment(before.expires_at))
+    except ValueError:
+        return soonest
 
 
 def _of_tags(environment: str, stack: str) -> Blueprint:

@@ -15,10 +15,9 @@ from typing import Any, Self
 
 from bivouac import times
 from bivouac.aws import scheduler_answers
-from bivouac.environment import lease
 from bivouac.environment.intents import LIFECYCLE, Intent, is_outdated
 from bivouac.environment.record import HELD, Record, Status, Unreadable
-from bivouac.environment.schedules import OFFICE_HOURS, name_of
+from bivouac.environment.schedules import LEASE_EXPIRED, OFFICE_HOURS, name_of
 from bivouac.json_types import Described, Json
 from bivouac.recheck.doubts import Doubt
 from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, aftermath, name_of_following
@@ -306,7 +305,7 @@ def _expired(facts: AccountFacts, record: Record) -> Finding | None:
         return None
     content = {
         "environment": record.environment,
-        "reason": "lease expired",
+        "reason": LEASE_EXPIRED,
         "expiresAt": record.expires_at,
     }
     ended = times.moment(record.expires_at)
@@ -470,15 +469,3 @@ def may_hide_a_leak(finding: Finding) -> bool:
     if isinstance(finding.record, Unreadable):
         return finding.record.newer
     return finding.kind is FindingKind.NOT_CHECKED and bool(finding.environment)
-
-
-def ends_of_adopted(now: datetime, live: timedelta, before: Record | Unreadable | None) -> datetime:
-    """When an adopted environment expires: after the grace period, or at the end of its lease, if
-    that is later."""
-    soonest = lease.expires_at(now, int(live.total_seconds()))
-    if not isinstance(before, Unreadable) or before.expires_at is None:
-        return soonest
-    try:
-        return max(soonest, times.moment(before.expires_at))
-    except ValueError:
-        return soonest

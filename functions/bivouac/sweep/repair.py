@@ -13,7 +13,7 @@ from bivouac.deletion import remaining
 from bivouac.environment import naming
 from bivouac.environment.event import Subject
 from bivouac.environment.record import HELD, Record, Status
-from bivouac.environment.schedules import ScheduleKind, name_of
+from bivouac.environment.schedules import NOT_COMPLETE, ScheduleKind, name_of
 from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.errors import BivouacError, NotYetConsistentError, SupersededError, ThrottledError
 from bivouac.json_types import Json
@@ -46,7 +46,6 @@ from bivouac.sweep.findings import (
     ArmedSchedule,
     Finding,
     Repair,
-    ends_of_adopted,
     in_turn,
     is_overdue,
 )
@@ -272,8 +271,7 @@ class Sweep:
         ends = times.moment(record.expires_at)
         match record.status:
             case Status.NOT_DELETED:
-                why = "deletion was not complete"
-                self.schedules.arm_expiry(record.environment, ends, self.now, why)
+                self.schedules.arm_expiry(record.environment, ends, self.now, NOT_COMPLETE)
             case Status.ORPHANED:
                 self.schedules.arm_expiry(record.environment, ends, self.now)
             case _:
@@ -286,9 +284,8 @@ class Sweep:
             finding.environment,
             self.stack,
             [each.name for each in finding.resources if each.kind == "namespace"],
-            before if isinstance(before, Record) else None,
-            (before.generation or 0) + 1 if before else 1,
-            ends_of_adopted(self.now, self.settings.orphans_live, before),
+            before,
+            adoption.goes_at(self.now, self.settings.orphans_live, before),
         )
         self._publish_orphans(finding, adopted)
         self.follow_up.records.take(adopted, before)
