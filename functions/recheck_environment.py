@@ -14,7 +14,7 @@ from bivouac.environment import naming
 from bivouac.environment.record import Status
 from bivouac.environment.wait_times import PATIENCE_SECONDS
 from bivouac.observability import Event, logger, step
-from bivouac.recheck.recheck import Judgement, Recheck
+from bivouac.recheck.recheck import Recheck
 from bivouac.settings import StackSettings
 from bivouac.stack import event_bus, records
 from bivouac.waiting.wait import signal_of
@@ -24,7 +24,7 @@ from bivouac.waiting.wait import signal_of
 def handler(event: Event) -> Event:
     """`status` by environment: the event's environment, or, for {"status": "DEGRADED"}, all that
     are DEGRADED."""
-    recheck = Recheck(Judgement(records(), clients.logs(), event_bus()))
+    recheck = Recheck(records(), clients.logs(), event_bus())
     if event == {"status": Status.DEGRADED}:
         found = [each for each in records().listed() if each.status is Status.DEGRADED]
         return {

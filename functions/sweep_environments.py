@@ -13,8 +13,7 @@ from bivouac import clock
 from bivouac.aws import clients
 from bivouac.errors import InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
-from bivouac.recheck.recheck import Judgement
-from bivouac.recheck.still_ready import poll_of
+from bivouac.recheck.recheck import Recheck
 from bivouac.settings import StackSettings, SweepSettings, machine_arns
 from bivouac.stack import event_bus, records, schedules
 from bivouac.sweep.findings import FindingKind, Repair, findings, may_hide_a_leak, repairs
@@ -36,8 +35,8 @@ def handler(event: Event) -> Event:
     prefix, bus, logs = StackSettings.from_env().name_prefix, event_bus(), clients.logs()
     inventory = Inventory(prefix, clients.ecs(), clients.servicediscovery(), logs)
     follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), bus)
-    judge, settings = Judgement(records(), logs, bus), SweepSettings.from_env()
-    sweep = Sweep(clock.now(), prefix, settings, inventory, schedules(), follow_up, poll_of, judge)
+    recheck, settings = Recheck(records(), logs, bus), SweepSettings.from_env()
+    sweep = Sweep(clock.now(), prefix, settings, inventory, schedules(), follow_up, recheck)
     facts = sweep.facts()
     found = findings(facts)
     due = repairs(found, facts.now)

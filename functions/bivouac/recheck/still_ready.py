@@ -5,12 +5,10 @@ It judges by the same rules as a create; reads only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from bivouac.aws import clients, ecs
-from bivouac.aws.client_types import ECSClient, ServiceDiscoveryClient
 from bivouac.aws.errors import cluster_is_missing
 from bivouac.diagnosis import health, service_verdicts
 from bivouac.diagnosis.service_verdicts import Verdict
@@ -40,17 +38,12 @@ class RecheckResult:
 class StillReadyPoll:
     """Called repeatedly; it remembers what need not be read twice."""
 
-    def __init__(
-        self,
-        record: Record,
-        ecs_client: ECSClient,
-        cloud_map: Callable[[], ServiceDiscoveryClient],
-    ) -> None:
+    def __init__(self, record: Record) -> None:
         self._blueprint = record.planned
         self._cluster: str = self._blueprint.cluster["clusterName"]
         self._expected = doubts.proven(record)
-        self._ecs = ecs_client
-        self._registrations = Registrations(cloud_map)
+        self._ecs = clients.ecs()
+        self._registrations = Registrations(clients.servicediscovery)
 
     def _observed(self) -> dict[str, Observed]:
         """Without any service if someone has deleted the cluster."""
@@ -97,8 +90,3 @@ class StillReadyPoll:
             if (at := task.get("stoppedAt") or task.get("stoppingAt"))
         ]
         return RecheckResult(tuple(failed), tuple(unfit), max(ended, default=None))
-
-
-def poll_of(record: Record) -> StillReadyPoll:
-    """The poll of a record's environment."""
-    return StillReadyPoll(record, clients.ecs(), clients.servicediscovery)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,8 +21,8 @@ from bivouac.notifications import events
 from bivouac.observability import MetricUnit, logger, metrics
 from bivouac.recheck import doubts
 from bivouac.recheck.doubts import Doubt
-from bivouac.recheck.recheck import Judgement
-from bivouac.recheck.still_ready import RecheckResult
+from bivouac.recheck.recheck import Recheck
+from bivouac.recheck.still_ready import StillReadyPoll
 from bivouac.settings import SweepSettings
 from bivouac.sweep import adoption
 from bivouac.sweep.budget import (
@@ -69,8 +69,7 @@ class Sweep:
     inventory: Inventory
     schedules: Schedules
     follow_up: FollowUp
-    poll_of: Callable[[Record], Callable[[], RecheckResult]]
-    judge: Judgement
+    recheck: Recheck
 
     @property
     def budget(self) -> Budget:
@@ -258,14 +257,14 @@ class Sweep:
 
     def _degraded(self, record: Record, heals: bool) -> bool:
         """False if it is as proven after all, or ECS may still be replacing a task."""
-        result = self.poll_of(record)()
+        result = StillReadyPoll(record)()
         if result.is_fit:
             return False
         ended = result.last_ended
         lately = ended is not None and (self.now - ended).total_seconds() < PATIENCE_SECONDS
         if heals and lately and not result.failed:
             return False
-        return self.judge(record, result, self.now) is Status.DEGRADED
+        return self.recheck.judge(record, result, self.now) is Status.DEGRADED
 
     def _arm(self, record: Record) -> None:
         ends = times.moment(record.expires_at)
