@@ -41,6 +41,7 @@ from localcloud.timings import AWS_LIKE
 from tests.functional import account as functional
 from tests.functional.account import BivouacAccount
 from tests.functional.machines import Machines, NotReadyError
+from tests.functional.obstacles import Obstacle
 
 T = TypeVar("T")
 LIMIT = 1200.0
@@ -55,9 +56,6 @@ NO_VERDICT_AFTER = 1800.0
 
 class _EndlessError(BaseException):
     """The create still runs: nothing in a function may catch this."""
-
-
-Step = Callable[[BivouacAccount], None]
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Story:
     """Somebody sets the desired count to 0 once ECS has called the rollout FAILED."""
     disturbed: bool = False
     """Events come twice or not at all, and some without news come all the time."""
-    before_services: Step = lambda account: None
+    before_services: Obstacle = lambda account: None
     """What somebody does when everything that the services need exists."""
     seed: int = 0
 

@@ -7,7 +7,6 @@ services_stable waiter polls the same deployments: it has 600 seconds, and names
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import sys
@@ -16,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-import boto3
 from rich.console import Console
 
 from bench.figures import Target, percentile
@@ -35,7 +33,6 @@ from bench.waiting import Stop
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.waiting.conditions.edges import GRACE_SECONDS
 from bivouac.waiting.wait import POLL_SECONDS
-from localcloud.account import EXECUTION_ROLE_NAME
 from localcloud.ecs.obstacles import (
     CAPACITY,
     INTERFACE_TIMEOUT,
@@ -54,6 +51,17 @@ from localcloud.tasks.scripted import (
     unhealthy,
 )
 from tests.functional.account import BivouacAccount
+from tests.functional.obstacles import (
+    NO_COMMAND,
+    OTHER_CPU,
+    OUT_OF_MEMORY,
+    Obstacle,
+    cannot_pull,
+    denies,
+    distrusts_ecs,
+    fails_provisioning,
+    refuses_placement,
+)
 
 EACH = 4
 """Deployments of every cause, with other delays."""
@@ -82,52 +90,25 @@ def _fails(script: Any, **more: Any) -> Story:
     return Story("", False, [service(**config)], {"app:1": script}, **more)
 
 
-def _image(draw: Drawn) -> Story:
-    reason = (
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to "
-        "resolve ref docker.io/library/app:1: not found"
-    )
-    return _fails(pull_failed(reason, draw.uniform(0, 5)))
+def _obstructed(obstacle: Obstacle, **more: Any) -> Callable[[Drawn], Story]:
+    """Something in the account is wrong."""
+    return lambda draw: _fails(runs(draw.uniform(0, 5)), before_services=obstacle, **more)
 
 
-def _architecture(draw: Drawn) -> Story:
-    reason = (
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest "
-        "does not contain descriptor matching platform 'linux/amd64'"
-    )
-    return _fails(pull_failed(reason, draw.uniform(0, 5)))
+def _pull(cause: str, **more: Any) -> Callable[[Drawn], Story]:
+    return lambda draw: _fails(pull_failed(cannot_pull(cause), draw.uniform(0, 5)), **more)
 
 
-def _secret(draw: Drawn) -> Story:
-    secret = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:not-there-a1b2c3"
-    container = {"secrets": [{"name": "TOKEN", "valueFrom": secret}]}
-    return _fails(runs(draw.uniform(0, 5)), config={"container": container})
+def _secret(value_from: str) -> Callable[[Drawn], Story]:
+    container = {"secrets": [{"name": "TOKEN", "valueFrom": value_from}]}
+    return lambda draw: _fails(runs(draw.uniform(0, 5)), config={"container": container})
 
 
-def _role(_: Drawn) -> Story:
-    somebody_else = {
-        "Effect": "Allow",
-        "Principal": {"Service": "ec2.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-
-    def distrust(_: BivouacAccount) -> None:
-        boto3.client("iam").update_assume_role_policy(
-            RoleName=EXECUTION_ROLE_NAME,
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [somebody_else]}),
-        )
-
-    return _fails(runs(), before_services=distrust)
-
-
-def _log_group(draw: Drawn) -> Story:
-    def delete(account: BivouacAccount) -> None:
-        logs = account.client("logs")
-        for group in logs.describe_log_groups()["logGroups"]:
-            if group["logGroupName"].endswith("/web"):
-                logs.delete_log_group(logGroupName=group["logGroupName"])
-
-    return _fails(runs(draw.uniform(0, 5)), before_services=delete)
+def _without_log_group(account: BivouacAccount) -> None:
+    logs = account.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        if group["logGroupName"].endswith("/web"):
+            logs.delete_log_group(logGroupName=group["logGroupName"])
 
 
 def _exit(draw: Drawn) -> Story:
@@ -135,49 +116,23 @@ def _exit(draw: Drawn) -> Story:
 
 
 def _memory(draw: Drawn) -> Story:
-    reason = "OutOfMemoryError: Container killed due to memory usage"
-    return _fails(exits(137, after=draw.uniform(0.2, 1.5), reason=reason))
+    return _fails(exits(137, after=draw.uniform(0.2, 1.5), reason=OUT_OF_MEMORY))
 
 
 def _health_check(draw: Drawn) -> Story:
     return _fails(unhealthy(draw.uniform(1, 20)), config={"container": HEALTH_CHECK})
 
 
-def _refused(reason: str, **more: Any) -> Callable[[Drawn], Story]:
-    def refuse(account: BivouacAccount) -> None:
-        account.plane.obstacles.refuse_placement("*", reason)
-
-    return lambda draw: _fails(runs(), before_services=refuse, **more)
-
-
-def _subnet(_: Drawn) -> Story:
-    def gone(account: BivouacAccount) -> None:
-        account.plane.obstacles.fail_provisioning(
-            "*",
-            "Unexpected EC2 error while attempting to Create Network Interface with public IP "
-            "assignment enabled in subnet 'subnet-f9bb89a2': InvalidSubnetID.NotFound",
-        )
-
-    return _fails(runs(), before_services=gone)
-
-
-def _leftover(_: Drawn) -> Story:
+def _with_leftover(account: BivouacAccount) -> None:
     """What an earlier service has left in the namespace."""
-
-    def leave(account: BivouacAccount) -> None:
-        cloud_map = account.client("servicediscovery")
-        (namespace,) = cloud_map.list_namespaces()["Namespaces"]
-        cloud_map.create_service(Name="web", NamespaceId=namespace["Id"])
-
-    return _fails(runs(), before_services=leave)
+    cloud_map = account.client("servicediscovery")
+    (namespace,) = cloud_map.list_namespaces()["Namespaces"]
+    cloud_map.create_service(Name="web", NamespaceId=namespace["Id"])
 
 
 def _rolled_back(draw: Drawn) -> Story:
     """With a temporary cause, so that the rollback itself decides."""
-    reason = (
-        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to do "
-        "request: dial tcp 44.205.64.79:443: i/o timeout"
-    )
+    reason = cannot_pull("failed to do request: dial tcp 44.205.64.79:443: i/o timeout")
     config = breaker(rollback=True)
     return Story(
         "",
@@ -195,46 +150,8 @@ def _edge(script: Any) -> Callable[[Drawn], Story]:
     return lambda draw: Story("", False, services, scripts, connect=connect)
 
 
-def _pull(words: str, **more: Any) -> Callable[[Drawn], Story]:
-    reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): " + words
-    return lambda draw: _fails(pull_failed(reason, draw.uniform(0, 5)), **more)
-
-
-def _provisioning(reason: str, **more: Any) -> Callable[[Drawn], Story]:
-    def fail(account: BivouacAccount) -> None:
-        account.plane.obstacles.fail_provisioning("*", reason)
-
-    return lambda draw: _fails(runs(), before_services=fail, **more)
-
-
-def _denied(delivery: str, action: str, **container: Any) -> Callable[[Drawn], Story]:
-    """What the execution role may not do."""
-
-    def deny(account: BivouacAccount) -> None:
-        who = "arn:aws:sts::123456789012:assumed-role/execution/0af1"
-
-        def refusal(role: str, asked: str, resource: str) -> str | None:
-            if not asked.startswith(action):
-                return None
-            return f"User: {who} is not authorized to perform: {asked} on resource: {resource}"
-
-        getattr(account.plane.ecs, delivery).refusal = refusal
-
-    return lambda draw: _fails(runs(), before_services=deny, config={"container": container})
-
-
-def _no_parameter(_: Drawn) -> Story:
-    return _fails(
-        runs(), config={"container": {"secrets": [{"name": "TOKEN", "valueFrom": "/not/there"}]}}
-    )
-
-
 def _no_command(_: Drawn) -> Story:
-    reason = (
-        "CannotStartContainerError: Error response from daemon: failed to create task for "
-        'container: exec: "serve": executable file not found in $PATH: unknown'
-    )
-    return _fails(exits(127, after=0.1, reason=reason))
+    return _fails(exits(127, after=0.1, reason=NO_COMMAND))
 
 
 def _migration(draw: Drawn) -> Story:
@@ -263,27 +180,12 @@ def _migration(draw: Drawn) -> Story:
     return Story("", False, [web], scripts)
 
 
-def _sick_proxy(_: Drawn) -> Story:
+def _with_sick_proxies(account: BivouacAccount) -> None:
     """Each task's proxy is UNHEALTHY as soon as there is one, and its application is well."""
-
-    def sicken(account: BivouacAccount) -> None:
-        def again() -> None:
-            for task in account.runtime.running():
-                if task.proxy is not None and task.containers[0].image == "app:1":
-                    name = task.proxy.container_name
-                    account.runtime.report_health(task.task_id, name, "UNHEALTHY")
-            account.plane.clock.call_later(0.5, again)
-
-        again()
-
-    return _fails(runs(), before_services=sicken, ready="4m")
-
-
-def _throttled(_: Drawn) -> Story:
-    def throttle(account: BivouacAccount) -> None:
-        account.plane.obstacles.throttle_operations("*")
-
-    return _fails(runs(), before_services=throttle, ready="4m")
+    for task in account.runtime.running():
+        if task.proxy is not None and task.containers[0].image == "app:1":
+            account.runtime.report_health(task.task_id, task.proxy.container_name, "UNHEALTHY")
+    account.plane.clock.call_later(0.5, lambda: _with_sick_proxies(account))
 
 
 def _pending(_: Drawn) -> Story:
@@ -309,33 +211,42 @@ _NO_ECR = (
     "registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. "
     "Check your task network configuration."
 )
-_TOKEN = {
-    "secrets": [
-        {
-            "name": "TOKEN",
-            "valueFrom": "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:token-a1b2c3",
-        }
-    ]
-}
+_NO_SUBNET = (
+    "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment "
+    "enabled in subnet 'subnet-f9bb89a2': InvalidSubnetID.NotFound"
+)
+_SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:token-a1b2c3"
 
 CAUSES: Sequence[Cause] = (
-    Cause("image that does not exist", Category.IMAGE_PULL, "first stop", _image, "name and tag"),
-    Cause("image of another CPU", Category.ARCHITECTURE, "first stop", _architecture, "X86_64"),
+    Cause(
+        "image that does not exist",
+        Category.IMAGE_PULL,
+        "first stop",
+        _pull("failed to resolve ref docker.io/library/app:1: not found"),
+        "name and tag",
+    ),
+    Cause("image of another CPU", Category.ARCHITECTURE, "first stop", _pull(OTHER_CPU), "X86_64"),
     Cause(
         "secret that does not exist",
         Category.SECRET_OR_ROLE,
         "second stop",
-        _secret,
+        _secret("arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:not-there-a1b2c3"),
         "secret's ARN",
     ),
     Cause(
         "role that tasks may not assume",
         Category.SECRET_OR_ROLE,
         "second stop",
-        _role,
+        _obstructed(distrusts_ecs),
         "trust policy",
     ),
-    Cause("log group that is gone", Category.LOG_GROUP, "second stop", _log_group, "log groups"),
+    Cause(
+        "log group that is gone",
+        Category.LOG_GROUP,
+        "second stop",
+        _obstructed(_without_log_group),
+        "log groups",
+    ),
     Cause("container exits", Category.EXIT, "second stop", _exit, "last lines"),
     Cause("out of memory", Category.OUT_OF_MEMORY, "second stop", _memory, "more memory"),
     Cause("health check fails", Category.HEALTH_CHECK, "second stop", _health_check, "startPeriod"),
@@ -343,24 +254,42 @@ CAUSES: Sequence[Cause] = (
         "capacity never comes",
         Category.CAPACITY,
         "deadline",
-        _refused(CAPACITY, ready="4m"),
+        _obstructed(refuses_placement(CAPACITY), ready="4m"),
         "more subnets",
     ),
-    Cause("vCPU quota", Category.QUOTA, "first stop", _refused(VCPU_LIMIT), "Service Quotas"),
-    Cause("task quota", Category.QUOTA, "first stop", _refused(TASK_LIMIT), "Service Quotas"),
+    Cause(
+        "vCPU quota",
+        Category.QUOTA,
+        "first stop",
+        _obstructed(refuses_placement(VCPU_LIMIT)),
+        "Service Quotas",
+    ),
+    Cause(
+        "task quota",
+        Category.QUOTA,
+        "first stop",
+        _obstructed(refuses_placement(TASK_LIMIT)),
+        "Service Quotas",
+    ),
     Cause(
         "zone without Fargate",
         Category.NETWORK,
         "first stop",
-        _refused(INTERNAL_ERROR),
+        _obstructed(refuses_placement(INTERNAL_ERROR)),
         "other subnets",
     ),
-    Cause("subnet that is gone", Category.NETWORK, "first stop", _subnet, "name one that exists"),
+    Cause(
+        "subnet that is gone",
+        Category.NETWORK,
+        "first stop",
+        _obstructed(fails_provisioning(_NO_SUBNET)),
+        "name one that exists",
+    ),
     Cause(
         "Service Connect leftover",
         Category.SERVICE_CONNECT_LEFTOVER,
         "refusal",
-        _leftover,
+        _obstructed(_with_leftover),
         "discoveryName",
     ),
     Cause("rolled back", Category.IMAGE_PULL, "rollback", _rolled_back, "reach the registry"),
@@ -417,56 +346,59 @@ CAUSES: Sequence[Cause] = (
         "secret that may not be read",
         Category.SECRET_OR_ROLE,
         "second stop",
-        _denied("secrets", "secretsmanager:", **_TOKEN),
+        _obstructed(
+            denies("secrets", "secretsmanager:"),
+            config={"container": {"secrets": [{"name": "TOKEN", "valueFrom": _SECRET}]}},
+        ),
         "Allow the execution role",
     ),
     Cause(
         "parameter that does not exist",
         Category.SECRET_OR_ROLE,
         "second stop",
-        _no_parameter,
+        _secret("/not/there"),
         "execution role",
     ),
     Cause(
         "logs that may not be written",
         Category.LOG_GROUP,
         "second stop",
-        _denied("logs", "logs:CreateLogStream"),
+        _obstructed(denies("logs", "logs:CreateLogStream")),
         "logs:CreateLogStream",
     ),
     Cause(
         "registry's credentials not reached",
         Category.NETWORK,
         "second stop",
-        _provisioning(_NO_ECR),
+        _obstructed(fails_provisioning(_NO_ECR)),
         "NAT gateway",
     ),
     Cause(
         "file system of nobody",
         Category.NETWORK,
         "second stop",
-        _provisioning(_EFS),
+        _obstructed(fails_provisioning(_EFS)),
         "mount target",
     ),
     Cause(
         "no free address",
         Category.NETWORK,
         "second stop",
-        _provisioning(_NO_ADDRESS),
+        _obstructed(fails_provisioning(_NO_ADDRESS)),
         "free addresses",
     ),
     Cause(
         "interface that is not made",
         Category.NETWORK,
         "deadline",
-        _provisioning(INTERFACE_TIMEOUT, ready="4m"),
+        _obstructed(fails_provisioning(INTERFACE_TIMEOUT), ready="4m"),
         "start the create again",
     ),
     Cause(
         "Spot capacity that is taken away",
         Category.CAPACITY,
         "deadline",
-        _provisioning("Your Spot Task was interrupted.", ready="4m"),
+        _obstructed(fails_provisioning("Your Spot Task was interrupted."), ready="4m"),
         "FARGATE_SPOT",
     ),
     Cause("command that does not exist", Category.EXIT, "first stop", _no_command, "entryPoint"),
@@ -475,10 +407,16 @@ CAUSES: Sequence[Cause] = (
         "proxy that is not healthy",
         Category.PROXY,
         "deadline",
-        _sick_proxy,
+        _obstructed(_with_sick_proxies, ready="4m"),
         "proxy failed, not your container",
     ),
-    Cause("ECS's calls are throttled", Category.QUOTA, "deadline", _throttled, "throttles"),
+    Cause(
+        "ECS's calls are throttled",
+        Category.QUOTA,
+        "deadline",
+        _obstructed(lambda account: account.plane.obstacles.throttle_operations("*"), ready="4m"),
+        "throttles",
+    ),
     Cause("task that stays PENDING", Category.TIME_OUT, "deadline", _pending, "stays PENDING"),
     Cause(
         "application answers 404",

@@ -46,9 +46,7 @@ def of(name: str, found: dict[str, list[str]]) -> list[str]:
 
 
 def status(account: BivouacAccount, name: str) -> Status:
-    record = account.records.find(name)
-    assert record is not None
-    return record.status
+    return account.record(name).status
 
 
 @pytest.fixture
@@ -149,8 +147,7 @@ class TestDrainingForDays:
             stuck.delete({"environment": "demo"})
         assert "service web" in str(left.value)
         assert "DRAINING without any tasks" in str(left.value)
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         assert record.status is Status.NOT_DELETED
         (item,) = (each for each in record.receipt["items"] if each["kind"] == "service")
         assert (item["name"], item["outcome"]) == ("web", "FAILED")

@@ -209,6 +209,12 @@ class BivouacAccount:
     def records(self) -> Records:
         return Records(self.client("dynamodb"), TABLE)
 
+    def record(self, environment: str = "demo") -> Record:
+        """Of an environment that has one."""
+        record = self.records.find(environment)
+        assert record is not None
+        return record
+
     def holder(self, execution: str) -> Holder:
         """`execution`: its ARN."""
         client = self.client("stepfunctions")

@@ -31,9 +31,7 @@ def test_a_client_deployed_too_early_is_deployed_again(account: BivouacAccount) 
     """So is the application's own client, which is as old and cannot call it either."""
     account.plane.endpoint_lag = 5.0
     Machines(account).create(SHOP)
-    record = account.records.find("demo")
-    assert record is not None
-    assert record.status is Status.READY
+    assert account.record().status is Status.READY
     assert sorted(updates(account)) == [PROOF, "web"]
 
 
@@ -62,8 +60,7 @@ def test_a_server_deployed_again_is_proven_by_a_client_that_calls_its_new_tasks(
     chain = [connection("web", "api"), connection("api", "store")]
     account.plane.endpoint_lag = 5.0
     Machines(account).create(environment(*services, connect=chain))
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert sorted(updates(account)) == ["api", PROOF, "web"]
     assert updates(account)[-1] == PROOF
     described = account.client("ecs").describe_services(

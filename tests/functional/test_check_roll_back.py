@@ -203,8 +203,7 @@ class TestBetweenTwoLives:
         }
         for _ in range(2):
             assert account.invoke("check_roll_back", event)["status"] == "REFUSED"
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         assert record.status is status
         return [change.intent.id for change in record.changes.get("web", ())]
 

@@ -43,8 +43,7 @@ def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any)
 
 
 def found(account: BivouacAccount) -> tuple[int, Status, str]:
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     return record.generation, record.status, record.execution.rpartition(":")[2]
 
 
@@ -329,9 +328,7 @@ class TestNobodyMeantIt:
     ) -> None:
         held(account, Status.READY, expires_at=EXPIRES, intents=self.KNOWN)
         assert closed(account, {"environment": "demo", **follow_up})["status"] == "CLOSED"
-        record = account.records.find("demo")
-        assert record is not None
-        assert record.intents == self.KNOWN
+        assert account.record().intents == self.KNOWN
 
     @pytest.mark.parametrize(
         "meant",
@@ -346,9 +343,7 @@ class TestNobodyMeantIt:
     ) -> None:
         held(account, Status.READY, intents=self.KNOWN)
         assert closed(account, {"environment": "demo", **meant})["status"] == "CLOSED"
-        record = account.records.find("demo")
-        assert record is not None
-        assert record.intents[LIFECYCLE] > self.KNOWN[LIFECYCLE]
+        assert account.record().intents[LIFECYCLE] > self.KNOWN[LIFECYCLE]
 
 
 class TestAfterAFailure:
@@ -399,9 +394,7 @@ class TestOfficeHours:
         held(account)
         at = account.now()
         self.down(account, at)
-        record = account.records.find("demo")
-        assert record is not None
-        assert record.intents == {POWER: Intent(at, "down")}
+        assert account.record().intents == {POWER: Intent(at, "down")}
 
     def test_a_down_meant_before_the_last_up_is_outdated(self, account: BivouacAccount) -> None:
         """W01: it is late, and somebody works in what was woken since."""
@@ -418,7 +411,6 @@ class TestOfficeHours:
         held(account, status)
         at = account.now()
         assert self.down(account, at)["status"] == "OUTDATED"
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         assert (record.status, record.generation) == (status, 1)
         assert record.intents == {POWER: Intent(at, "down")}

@@ -93,9 +93,7 @@ def test_the_cause_has_the_reason_the_last_lines_and_the_next_step(held: Bivouac
         assert text in told["cause"]
     assert "hunter2" not in told["cause"]
     assert "line 1\n" not in told["cause"]
-    record = held.records.find("demo")
-    assert record is not None
-    assert record.status is Status.FAILED
+    assert held.record().status is Status.FAILED
     assert kept(held) == {
         "error": "DeploymentFailedError",
         "cause": told["cause"],
@@ -266,9 +264,7 @@ def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) ->
     account.holds(account.planned(environment()), generation=2)
     answer = diagnosed(account, failure={"Error": "SupersededError", "Cause": "x"})
     assert answer["superseded"] is True
-    record = account.records.find("demo")
-    assert record is not None
-    assert record.status is Status.CREATING
+    assert account.record().status is Status.CREATING
     assert account.told == []
 
 
@@ -284,8 +280,7 @@ def test_an_environment_recorded_as_ready_stays_ready(
     assert (answer["superseded"], answer["error"]) == (True, "Runtime.ExitError")
     assert "it crashed" in answer["cause"]
     assert "is READY" in answer["cause"]
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert (record.status, record.failure) == (status, {})
     assert account.told == []
 
@@ -319,8 +314,7 @@ def test_a_diagnosis_that_cannot_be_published_is_kept_until_it_can(
         stubber.add_response("put_events", refused)
         answer = diagnosed(held, progress=failed(EXITED), tries=MOST_TRIES)
     assert answer["cause"].startswith("web: container exit: container web exited with code 3")
-    record = held.records.find("demo")
-    assert record is not None
+    record = held.record()
     assert (record.status, record.untold) == (Status.FAILED, "EnvironmentFailed")
 
 

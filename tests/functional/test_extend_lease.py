@@ -40,9 +40,7 @@ def extended(account: BivouacAccount, who: str = "extension", **asked: Any) -> d
 
 
 def end(account: BivouacAccount) -> str:
-    record = account.records.find("demo")
-    assert record is not None
-    return record.expires_at
+    return account.record().expires_at
 
 
 def in_hours(account: BivouacAccount, hours: float) -> str:
@@ -220,8 +218,7 @@ class TestCreateThatWasMeantBefore:
 def test_a_sleeping_environments_lease_is_extended(account: BivouacAccount, status: Status) -> None:
     living(account, status)
     assert extended(account, ttl="12h")["outcome"] == "DONE"
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert (record.status, record.generation) == (status, 1)
 
 

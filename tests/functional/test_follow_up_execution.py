@@ -87,9 +87,7 @@ def held(account: BivouacAccount) -> BivouacAccount:
 
 
 def status_of(account: BivouacAccount) -> Status:
-    record = account.records.find("demo")
-    assert record is not None
-    return record.status
+    return account.record().status
 
 
 def test_a_stopped_create_is_published_and_deleted(held: BivouacAccount) -> None:
@@ -114,9 +112,7 @@ def test_a_repetition_changes_nothing(held: BivouacAccount) -> None:
 def test_the_last_function_of_a_stopped_create_is_awaited(held: BivouacAccount) -> None:
     """W13: by the execution that opens the environment next."""
     followed(held, ended())
-    record = held.records.find("demo")
-    assert record is not None
-    assert record.settle
+    assert held.record().settle
 
 
 def test_a_stopped_create_that_keeps_failures_is_only_published(account: BivouacAccount) -> None:
@@ -375,8 +371,7 @@ class TestUnanswered:
         self.follows(account, {LIFECYCLE: self.EARLIER})
         with pytest.raises(UnansweredRequestError):
             followed(account, event)
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         account.records.extend(record, record.expires_at, Extension(self.NOW.at, 8 * 3600))
         assert followed(account, event)["status"] == "NOTHING_TO_DO"
 

@@ -49,19 +49,15 @@ def interrupted(account: BivouacAccount, request: dict[str, Any], who: str) -> N
 
 
 def ready(account: BivouacAccount) -> None:
-    record = account.records.find("demo")
-    assert record is not None
-    account.records.finish("demo", record.generation, Status.READY)
+    account.records.finish("demo", account.record().generation, Status.READY)
     account.pass_time(60)
 
 
 def deleted(account: BivouacAccount) -> list[str]:
     """The schedules that a complete deletion deletes."""
-    record = account.records.find("demo")
-    assert record is not None
     event = {
         "environment": "demo",
-        "generation": record.generation,
+        "generation": account.record().generation,
         "services": NOTHING_LEFT,
         "used": {"namespace": NOTHING_LEFT},
         "cluster": NOTHING_LEFT,

@@ -32,16 +32,13 @@ def marked(account: BivouacAccount) -> dict[str, Any]:
 
 
 def status(account: BivouacAccount) -> Status:
-    record = account.records.find("demo")
-    assert record is not None
-    return record.status
+    return account.record().status
 
 
 def looked(account: BivouacAccount, waited: float = 0.0, **task_events: TaskEvent) -> PollResult:
     suspended_at = account.now() - timedelta(seconds=waited)
     context = {"suspendedAt": times.timestamp(suspended_at), "names": NAMES}
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     wait = Wait("demo", 1, "token", Purpose.ASLEEP, context, task_events)
     return AsleepPoll(record, account.client("ecs"), account.now)(wait)
 

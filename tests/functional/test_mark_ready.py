@@ -66,8 +66,7 @@ def test_a_proven_environment_is_ready_and_its_proof_is_kept(account: BivouacAcc
     assert (answer["status"], answer["cluster"]) == ("READY", "bivouac-demo")
     assert answer["namespace"] == "bivouac-demo"
     assert len(answer["proof"]) == 3
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert record.status is Status.READY
     assert record.expected == [PROVEN]
     key = {"environment": {"S": "demo"}}
@@ -119,9 +118,7 @@ def test_an_endpoint_without_an_answer_is_never_ready(
     account.holds(account.planned(environment()))
     with pytest.raises(errors.NotProvenError):
         marked(account, event(private, public))
-    record = account.records.find("demo")
-    assert record is not None
-    assert record.status is Status.CREATING
+    assert account.record().status is Status.CREATING
 
 
 def test_a_failed_check_is_never_ready(account: BivouacAccount) -> None:
@@ -143,8 +140,7 @@ def test_the_proofs_of_the_edges_are_kept_for_the_next_create(account: BivouacAc
     """All but the time follows from the blueprint and from which deployments are ready."""
     account.holds(account.planned(environment()))
     (told,) = marked(account, event())["edges"]
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     (edge,) = record.edges
     assert edge["specification"]
     assert edge == {
@@ -227,8 +223,7 @@ def refusing(account: BivouacAccount, code: str = "InternalFailure") -> Stubber:
 
 
 def untold(account: BivouacAccount) -> str:
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert record.status is Status.READY
     return record.untold
 

@@ -77,8 +77,7 @@ def test_the_record_and_the_expiry_exist_before_the_first_resource(
     assert answer["expiresAt"] == times.timestamp(account.now() + timedelta(hours=8))
     assert answer["deadline"] == times.timestamp(account.now() + timedelta(minutes=15))
     assert answer["latestAnswer"] == times.timestamp(account.now() + timedelta(minutes=16))
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert (record.status, record.execution) == (Status.CREATING, execution("first"))
     assert record.expires_at == answer["expiresAt"]
     armed = schedule(account)
@@ -155,8 +154,7 @@ def test_the_same_request_waits_for_the_create_that_runs(account: BivouacAccount
     answer = opened(account, who="second")
     assert answer["status"] == "WAIT"
     assert answer["waitSeconds"] > 0
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert (record.generation, record.execution) == (1, running)
 
 
@@ -229,8 +227,7 @@ def test_of_two_concurrent_opens_one_reads_again(account: BivouacAccount) -> Non
     """W17: the record is written on condition."""
     blueprint = account.planned(environment())
     account.holds(blueprint)
-    taken = account.records.find("demo")
-    assert taken is not None
+    taken = account.record()
     with pytest.raises(errors.NotYetConsistentError, match="at the same time"):
         account.records.take(taken, None)
 
@@ -245,8 +242,7 @@ def test_the_namespace_of_an_existing_environment_cannot_change(
     with pytest.raises(errors.InvalidRequestError, match="delete the environment first"):
         opened(account, environment(namespace="another"), who="second")
     assert account.changes == []
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert (record.generation, record.status) == (1, status)
 
 
@@ -322,9 +318,7 @@ class TestSchedules:
         answer = opened(account, environment(schedule={**OFFICE_HOURS, "begin": "up"}))
         assert answer["status"] == "SCHEDULED"
         assert sorted(account.armed()) == ["demo-down", "demo-expiry", "demo-up", "demo-warning"]
-        record = account.records.find("demo")
-        assert record is not None
-        assert record.status is Status.SCHEDULED
+        assert account.record().status is Status.SCHEDULED
         assert account.changes == []
 
     def test_its_first_up_creates_it_and_keeps_its_lease(self, account: BivouacAccount) -> None:
@@ -374,8 +368,7 @@ class TestSchedules:
             pytest.raises(KeyboardInterrupt),
         ):
             opened(account, who="second")
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         assert record.expires_at > first["expiresAt"]
         account.records.finish("demo", 2, Status.READY)
         account.pass_time(7 * 3600)
@@ -476,8 +469,7 @@ class TestRest:
         account.holds(planned, status=status, intents=rest)
         wanted = environment(owner="b", schedule=OFFICE_HOURS)
         assert opened(account, wanted, "b", instruction=create)["status"] == told
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         assert (record.status, record.requested["owner"]) == (status, "b")
 
     @pytest.mark.parametrize("status", [Status.ASLEEP, Status.SCHEDULED])
@@ -522,7 +514,5 @@ class TestRedeploys:
         answer = opened(account, instruction=instruction)
         assert (answer["status"], answer["output"]["generation"]) == (told, 2)
         assert answer["output"]["status"] == status
-        record = account.records.find("demo")
-        assert record is not None
-        assert record.status is status
+        assert account.record().status is status
         assert account.changes == []

@@ -67,12 +67,6 @@ def rechecked(account: BivouacAccount, event: dict[str, Any] | None = None) -> d
     return found
 
 
-def known(account: BivouacAccount) -> Record:
-    record = account.records.find("demo")
-    assert record is not None
-    return record
-
-
 class TestReady:
     def test_an_unchanged_environment_stays_ready(self, account: BivouacAccount) -> None:
         ready(account)
@@ -129,7 +123,7 @@ class TestDegraded:
         ready(account, scripted.runs(), scripted.exits(3, after=0.1, output=["no database"]))
         end_task(account)
         assert rechecked(account) == {"demo": "DEGRADED"}
-        failure = known(account).failure
+        failure = account.record().failure
         assert failure["category"] == "container exit"
         assert "exited with code 3" in failure["cause"]
         ((kind, detail),) = account.told
@@ -144,7 +138,7 @@ class TestDegraded:
         before = account.now()
         assert rechecked(account) == {"demo": "DEGRADED"}
         assert 120 <= (account.now() - before).total_seconds() <= 130
-        failure = known(account).failure
+        failure = account.record().failure
         assert failure["verdicts"][0]["service"] == "web"
         assert "tasks running: 0 of 1" in failure["cause"]
         assert "timeouts.ready" not in failure["cause"]
@@ -157,7 +151,7 @@ class TestDegraded:
         account.pass_time(A_QUARTER_OF_AN_HOUR)
         rechecked(account)
         assert len({detail["id"] for _, detail in account.told}) == 1
-        assert known(account).status is Status.DEGRADED
+        assert account.record().status is Status.DEGRADED
 
     @pytest.mark.parametrize("error", [ThrottledError("slow down"), FunctionKilledError()])
     def test_a_recorded_degradation_that_was_not_published_is_published_by_the_sweep(
@@ -176,7 +170,7 @@ class TestDegraded:
             patch.setattr(EventBus, "publish", refused)
             with suppress(FunctionKilledError):
                 rechecked(account)
-        assert known(account).status is Status.DEGRADED
+        assert account.record().status is Status.DEGRADED
         account.invoke("sweep_environments", {"dryRun": False})
         rechecked(account)
         assert "EnvironmentDegraded" in [kind for kind, _ in account.told]
@@ -196,7 +190,7 @@ class TestDegraded:
 
         account.while_asleep = take
         assert rechecked(account) == {"demo": "TAKEN_OVER"}
-        assert known(account).status is Status.CREATING
+        assert account.record().status is Status.CREATING
 
 
 class TestRecovery:
@@ -213,7 +207,7 @@ class TestRecovery:
     def test_a_recovery_without_an_event_is_found(self, degraded: BivouacAccount) -> None:
         degraded.pass_time(A_QUARTER_OF_AN_HOUR)
         assert rechecked(degraded, {"status": "DEGRADED"}) == {"demo": "READY"}
-        assert known(degraded).status is Status.READY
+        assert degraded.record().status is Status.READY
 
     def test_a_ready_environment_is_not_checked_for_recovery(self, account: BivouacAccount) -> None:
         ready(account)

@@ -30,9 +30,7 @@ def step(account: BivouacAccount, *services: dict[str, Any], generation: int = 1
 
 
 def recorded(account: BivouacAccount) -> list[str]:
-    record = account.records.find("demo")
-    assert record is not None
-    return sorted(arn.rpartition("/")[2] for arn in record.task_definitions)
+    return sorted(arn.rpartition("/")[2] for arn in account.record().task_definitions)
 
 
 def test_every_service_and_every_proof_client_has_its_definition(account: BivouacAccount) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import Status
 from localcloud.tasks.scripted import exits
 from tests.functional.account import BivouacAccount
 from tests.functional.machines import Machines, NotReadyError
@@ -28,12 +28,6 @@ def running(account: BivouacAccount) -> list[str]:
     arns = ecs.list_tasks(cluster="bivouac-demo")["taskArns"]
     tasks = ecs.describe_tasks(cluster="bivouac-demo", tasks=arns)["tasks"] if arns else []
     return [c["image"] for task in tasks for c in task["containers"] if c["name"] == "web"]
-
-
-def known(account: BivouacAccount) -> Record:
-    record = account.records.find("demo")
-    assert record is not None
-    return record
 
 
 BY_HAND: dict[str, Any] = {"environment": "demo", "services": SERVICES}
@@ -80,7 +74,7 @@ def test_a_failed_redeploy_put_to_sleep_wakes_as_last_proven(
 
     assert failed.wake("demo")["status"] == "READY"
     assert running(account) == [GOOD]
-    assert told(account, redeploy) == answer | {"generation": known(account).generation}
+    assert told(account, redeploy) == answer | {"generation": account.record().generation}
 
 
 def test_an_up_after_a_failed_redeploy_runs_the_last_proven_request(
@@ -114,12 +108,12 @@ def test_a_failed_request_that_is_kept_sleeps_and_wakes_unchanged(
         machines.create(environment(bad, onFailure="keep"), "second")
     account.records.finish("demo", 2, Status.FAILED)
     machines.sleep({"environment": "demo"})
-    assert known(account).requested["services"] == [bad]
-    assert known(account).can_roll_back
+    assert account.record().requested["services"] == [bad]
+    assert account.record().can_roll_back
 
 
 def test_a_late_rollback_changes_nothing(account: BivouacAccount, failed: Machines) -> None:
     failed.sleep({"environment": "demo"})
     late = {"rollBack": {"environment": "demo", "generation": 2}}
     assert account.invoke("check_request", account.asked(late, "late"))["status"] == "OUTDATED"
-    assert known(account).status is Status.ASLEEP
+    assert account.record().status is Status.ASLEEP

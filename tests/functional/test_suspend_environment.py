@@ -10,7 +10,7 @@ from suspend_environment import suspend_environment
 
 from bivouac import errors
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import Status
 from bivouac.environment.wait_times import ANOTHER_EXECUTION
 from tests.functional.account import (
     SETTLE_SECONDS,
@@ -31,12 +31,6 @@ def suspended(account: BivouacAccount, who: str = "sleep", **asked: Any) -> dict
     return suspend_environment(event, account.now(), account.holder(event["execution"]))
 
 
-def found(account: BivouacAccount) -> Record:
-    record = account.records.find("demo")
-    assert record is not None
-    return record
-
-
 def meant(at: datetime, name: str = "down") -> dict[str, str]:
     return {"id": name, "at": at.isoformat()}
 
@@ -49,7 +43,7 @@ def test_a_running_environment_is_held_under_a_new_generation(
     held(account, status)
     answer = suspended(account)
     assert (answer["status"], answer["generation"]) == ("SUSPENDED", 2)
-    record = found(account)
+    record = account.record()
     assert (record.status, record.verb) == (Status.FALLING_ASLEEP, Verb.SLEEP)
     assert (record.execution, record.expires_at) == (execution("sleep"), "2030-01-01T00:00:00Z")
     assert account.changes == []
@@ -74,7 +68,7 @@ def test_a_running_execution_ends_first(account: BivouacAccount) -> None:
     held(account, Status.CREATING, execution=account.start_execution("redeploy"))
     answer = suspended(account)
     assert (answer["status"], answer["waitSeconds"]) == ("WAIT", ANOTHER_EXECUTION)
-    assert found(account).status is Status.CREATING
+    assert account.record().status is Status.CREATING
     account.records.finish("demo", 1, Status.READY)
     assert suspended(account)["status"] == "SUSPENDED"
 
@@ -89,7 +83,7 @@ def test_the_last_functions_of_a_dead_execution_are_awaited(
     held(account, status)
     answer = suspended(account)
     assert (answer["status"], answer["waitSeconds"]) == ("SETTLE", SETTLE_SECONDS)
-    assert (answer["generation"], found(account).status) == (2, Status.FALLING_ASLEEP)
+    assert (answer["generation"], account.record().status) == (2, Status.FALLING_ASLEEP)
     again = suspended(account)  # killed before its answer: the wait is not forgotten
     assert (again["status"], again["generation"]) == ("SETTLE", 2)
 
@@ -112,7 +106,7 @@ def test_without_a_running_environment_only_the_intent_is_remembered(
     at = account.now()
     answer = suspended(account, intent=meant(at))
     assert answer["status"] == "OUTDATED"
-    record = found(account)
+    record = account.record()
     assert (record.status, record.generation) == (status, 1)
     assert record.intents == {POWER: Intent(at, "down")}
 
@@ -153,7 +147,7 @@ def test_an_intent_in_the_future_is_refused(account: BivouacAccount) -> None:
     held(account, Status.ASLEEP)
     with pytest.raises(errors.InvalidRequestError, match="is in the future"):
         suspended(account, intent={"id": "x", "at": "2099-01-01T00:00:00Z"})
-    assert found(account).intents == {}
+    assert account.record().intents == {}
 
 
 @pytest.mark.parametrize("internal", [{"settled": True}, {"settled": True, "request": {}}])

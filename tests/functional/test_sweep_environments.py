@@ -18,7 +18,7 @@ from bivouac.aws.scheduler import Schedules
 from bivouac.environment import lease, naming
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb
-from bivouac.environment.record import Record, Status
+from bivouac.environment.record import Status
 from bivouac.errors import InvalidRequestError, SweepIncompleteError, ThrottledError
 from localcloud.account import ACCOUNT_ID, REGION
 from localcloud.tasks import scripted
@@ -118,12 +118,6 @@ def armed_for(account: BivouacAccount, name: str = "demo") -> str:
         Name=f"{name}-expiry", GroupName=SCHEDULES.expiry_group
     )
     return str(json.loads(found["Target"]["Input"])["expiresAt"])
-
-
-def known(account: BivouacAccount, name: str = "demo") -> Record:
-    record = account.records.find(name)
-    assert record is not None
-    return record
 
 
 def forget(account: BivouacAccount, name: str = "demo") -> None:
@@ -318,10 +312,10 @@ class TestReady:
     def degraded(self, account: BivouacAccount) -> str:
         """The reasons; found by a dry run, and acted on by the sweep after it."""
         assert kinds(swept(account)) == [("demo", "no longer as proven")]
-        assert known(account).status is Status.DEGRADED
+        assert account.record().status is Status.DEGRADED
         ((kind, detail),) = account.told
         assert kind == "EnvironmentDegraded"
-        assert known(account).untold == ""
+        assert account.record().untold == ""
         return str(detail["diagnosis"]["cause"])
 
     @pytest.mark.parametrize("how", BY_HAND)
@@ -346,7 +340,7 @@ class TestReady:
             client.stop_task(cluster="bivouac-demo", task=arn)
         account.pass_time(SETTLED_SECONDS)
         assert outcomes(account) == ["LEFT_ALONE"]
-        assert known(account).status is Status.READY
+        assert account.record().status is Status.READY
         account.pass_time(120)
         account.forget_calls()
         assert "tasks running: 0 of 2" in self.degraded(account)
@@ -361,14 +355,14 @@ class TestReady:
         assert swept(account) == []
         self.changed(account, desiredCount=2)
         account.invoke("recheck_environment", {"status": "DEGRADED"})
-        assert known(account).status is Status.READY
+        assert account.record().status is Status.READY
 
     def test_the_next_create_makes_it_ready_again(self, account: BivouacAccount) -> None:
         self.ready(account)
         self.changed(account, desiredCount=0)
         self.degraded(account)
         Machines(account).create(self.REQUEST, "second")
-        assert known(account).status is Status.READY
+        assert account.record().status is Status.READY
         account.forget_calls()
         assert swept(account) == []
 
@@ -471,7 +465,7 @@ class TestDied:
         """W02, W13."""
         live(account, status=Status.CREATING)
         assert kinds(swept(account)) == [("demo", "abandoned by its execution")]
-        assert known(account).status is Status.FAILED
+        assert account.record().status is Status.FAILED
         assert list(deletions(account)) == [
             name for name in deletions(account) if OF_SWEEP.fullmatch(name)
         ]
@@ -495,7 +489,7 @@ class TestDied:
         up = {POWER: Intent(account.now(), "up")}
         live(account, generation=2, status=Status.CREATING, verb=Verb.WAKE, intents=up)
         assert kinds(swept(account)) == [("demo", "abandoned by its execution")]
-        again = naming.following_execution("demo", 2, known(account).execution, "again")
+        again = naming.following_execution("demo", 2, account.record().execution, "again")
         account.client("stepfunctions").stop_execution(executionArn=execution(again))
         account.pass_time(900)
         assert outcomes(account) == ["LEFT_ALONE"]
@@ -530,7 +524,7 @@ class TestOrphans:
         with small_pages(orphaned):
             (found,) = swept(orphaned)
         assert found["kind"] == "resources without a record"
-        record = known(orphaned)
+        record = orphaned.record()
         goes_at = times.timestamp(lease.expires_at(orphaned.now(), 3600))
         assert (record.status, record.expires_at) == (Status.ORPHANED, goes_at)
         assert armed_for(orphaned) == goes_at
@@ -579,7 +573,7 @@ class TestOrphans:
         account.records.finish("demo", 2, Status.DELETED)
         account.forget_calls()
         swept(account)
-        assert known(account).generation == 3
+        assert account.record().generation == 3
         Machines(account).delete({"environment": "demo"})
         assert inventory(account)["namespaces"] == []
 
@@ -587,7 +581,7 @@ class TestOrphans:
         swept(orphaned)
         created = Machines(orphaned).create(environment())
         assert created["status"] == "READY"
-        assert known(orphaned).generation == 2
+        assert orphaned.record().generation == 2
 
 
 class TestForeign:
@@ -695,11 +689,11 @@ class TestUnreadable:
         ends = live(account)
         garble(account, "blueprint", {"S": "{"})
         assert kinds(swept(account)) == [("demo", "unreadable record")]
-        record = known(account)
+        record = account.record()
         assert (record.status, record.generation) == (Status.ORPHANED, 2)
         assert record.expires_at == ends
         Machines(account).delete({"environment": "demo"})
-        assert known(account).status is Status.DELETED
+        assert account.record().status is Status.DELETED
 
     def test_a_record_without_a_generation_is_only_reported(self, account: BivouacAccount) -> None:
         live(account)

@@ -108,8 +108,7 @@ def test_a_complete_deletion_leaves_a_tombstone_and_no_schedule(account: Bivouac
         SCHEDULE: "DELETED",
     }
     assert scheduled(account) == []
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert (record.status, record.generation) == (Status.DELETED, 1)
 
 
@@ -148,8 +147,7 @@ def test_an_incomplete_deletion_names_what_is_left_and_is_retried(
     assert "1 resource(s) of demo are left:" in str(caught.value)
     assert "service web: AccessDenied" in str(caught.value)
     assert kept(account)["status"] == "NOT_DELETED"
-    record = account.records.find("demo")
-    assert record is not None
+    record = account.record()
     assert record.status is Status.NOT_DELETED
     again = times.timestamp(account.now() + TRY_AGAIN_AFTER)
     assert record.expires_at == again
@@ -289,9 +287,7 @@ def test_an_incomplete_receipt_is_published(account: BivouacAccount) -> None:
     ((type_, detail),) = account.told
     assert type_ == "EnvironmentNotDeleted"
     assert detail["receipt"]["items"] == receipt["items"]
-    record = account.records.find("demo")
-    assert record is not None
-    assert (detail["status"], detail["expiresAt"]) == ("NOT_DELETED", record.expires_at)
+    assert (detail["status"], detail["expiresAt"]) == ("NOT_DELETED", account.record().expires_at)
 
 
 def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
@@ -346,15 +342,13 @@ class TestOfficeHours:
             ("down schedule", "demo-down"): "RETAINED",
         }
         assert scheduled(account) == ["demo-down", "demo-expiry", "demo-up", "demo-warning"]
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         assert (record.status, record.expires_at) == (Status.SCHEDULED, "2030-01-01T00:00:00Z")
         assert [summary.environment for summary in account.records.listed()] == ["demo"]
 
     def test_the_expiry_deletes_the_schedules_too(self, account: BivouacAccount) -> None:
         self.gone(account)
-        record = account.records.find("demo")
-        assert record is not None
+        record = account.record()
         account.records.take(replace(record, status=Status.DELETING), record)
         receipt = written(account)
         assert receipt["status"] == "DELETED"

@@ -60,8 +60,9 @@ def definition_of(app: Application, service: dict[str, Any]) -> dict[str, Any]:
 
 
 def lease_of(app: Application, name: str) -> timedelta:
-    record = app.record(name) or {}
-    began, ends = (datetime.fromisoformat(record[key]) for key in ("leasedAt", "expiresAt"))
+    began, ends = (
+        datetime.fromisoformat(app.record(name)[key]) for key in ("leasedAt", "expiresAt")
+    )
     return ends - began
 
 

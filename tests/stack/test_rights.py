@@ -168,7 +168,7 @@ def stopped(app: Application, name: str) -> None:
         creation = app.start(app.create_machine, environment(name=name))
         hold.until_arrived()
         app.stop(creation)
-    until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+    app.until_status(name, "DELETED")
 
 
 def kept_asleep_and_extended(app: Application, name: str) -> None:
@@ -252,7 +252,7 @@ def leaking(app: Application, name: str) -> None:
     )
     app.alter(name, expiresAt="2020-01-01T00:00:00Z")
     app.sweep()
-    until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+    app.until_status(name, "DELETED")
 
 
 def failing_later(app: Application, name: str) -> None:
@@ -265,17 +265,17 @@ def failing_later(app: Application, name: str) -> None:
     cluster = f"bivouac-{name}"
     (task,) = app.client("ecs").list_tasks(cluster=cluster, serviceName="web")["taskArns"]
     app.client("ecs").stop_task(cluster=cluster, task=task)
-    until_true(lambda: (app.record(name) or {})["status"] == "DEGRADED", ENDS_WITHIN)
+    app.until_status(name, "DEGRADED")
     app.runtime.unscript(image)
 
     def recovered() -> bool:
         app.invoke("RecheckEnvironmentFunction", {"status": "DEGRADED"})
-        return bool((app.record(name) or {})["status"] == "READY")
+        return bool(app.record(name)["status"] == "READY")
 
     until_true(recovered, ENDS_WITHIN)
     app.client("ecs").update_service(cluster=cluster, service="web", desiredCount=2)
     app.sweep()
-    assert (app.record(name) or {})["status"] == "DEGRADED"
+    assert app.record(name)["status"] == "DEGRADED"
     assert app.delete(name).status == "SUCCEEDED"
 
 

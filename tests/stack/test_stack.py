@@ -56,6 +56,4 @@ def test_the_stacks_deletion_is_refused_until_the_environments_are_deleted() -> 
 
         client = app.client("stepfunctions")
         assert client.list_state_machines()["stateMachines"] == []
-        record = app.record("alive")
-        assert record is not None
-        assert record["status"] == "DELETED"
+        assert app.record("alive")["status"] == "DELETED"

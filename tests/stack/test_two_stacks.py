@@ -45,7 +45,7 @@ def test_each_stack_works_and_outlives_the_other() -> None:
 
         assert second.counts("demo") == {"web": (1, 1)}
         assert second.armed("demo") == ["expiry", "warning"]
-        assert (second.record("demo") or {})["status"] == "READY"
+        assert second.record("demo")["status"] == "READY"
         second.put("LeaseExtensionRequested", {"environment": "demo", "ttl": "9h"})
         (extended,) = second.requested(second.extend_machine, "demo", "extend")
         assert second.ended(extended).status == "SUCCEEDED"

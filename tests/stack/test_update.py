@@ -74,7 +74,7 @@ def succeeded(ended: Ended) -> Ended:
 
 def gone(app: Application, name: str) -> bool:
     """With a receipt, and nothing left."""
-    record = app.record(name) or {}
+    record = app.record(name)
     assert record["status"] == "DELETED"
     assert record["receipt"]["items"], record["receipt"]
     return app.left(name) == [] and app.armed(name) == []
@@ -209,7 +209,7 @@ def test_a_waiting_deletion_ends_with_its_receipt(updated: Updated) -> None:
 
 def test_a_half_deleted_environment_is_deleted(updated: Updated) -> None:
     app = updated.app
-    assert (app.record("half") or {})["status"] == "DELETING"
+    assert app.record("half")["status"] == "DELETING"
     before = app.started_by(app.delete_machine, "half")
     arrive(updated, "aws.states")
     succeeded(app.next_of(app.delete_machine, "half", before))
@@ -229,9 +229,9 @@ def test_a_ready_environment_can_do_everything(updated: Updated) -> None:
     app = updated.app
     lease = succeeded(app.extend("ready", ttl="20h")).output["expiresAt"]
     image = {"serviceName": "web", "image": "nginx:1.29"}
-    assert "form" not in (app.record("ready") or {})
+    assert "form" not in app.record("ready")
     assert succeeded(app.redeploy("ready", image)).output["status"] == "READY"
-    assert (app.record("ready") or {})["form"] == FORM
+    assert app.record("ready")["form"] == FORM
     assert succeeded(app.sleep("ready")).states[-1] == "Environment asleep"
     woken = succeeded(app.wake("ready")).output
     assert woken["status"] == "READY"
@@ -264,7 +264,7 @@ def test_old_schedules_start_the_right_executions(updated: Updated) -> None:
         before = app.started_by(machine, "hours")
         app.fire(f"hours-{kind}")
         succeeded(app.next_of(machine, "hours", before))
-        assert (app.record("hours") or {})["status"] == status
+        assert app.record("hours")["status"] == status
     app.fire("hours-warning")
     app.heard("hours", "EnvironmentExpiring", "EnvironmentReady", "EnvironmentReady")
     app.expire("hours")

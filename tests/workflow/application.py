@@ -426,7 +426,24 @@ class Application:
             arn = execution["executionArn"]
             yield arn, json.loads(client.describe_execution(executionArn=arn)["input"])
 
-    def record(self, environment: str) -> Json | None:
+    def record(self, environment: str) -> Json:
+        """Of an environment that has one."""
+        record = self.find_record(environment)
+        assert record is not None
+        return record
+
+    def until_status(self, environment: str, status: str) -> Json:
+        """The record, once it has this status."""
+        until_true(lambda: self.record(environment)["status"] == status, ENDS_WITHIN)
+        return self.record(environment)
+
+    def assert_deleted(self, environment: str) -> None:
+        """The deletion has left nothing but the record."""
+        assert self.left(environment) == []
+        assert self.schedule(environment) is None
+        assert self.record(environment)["status"] == "DELETED"
+
+    def find_record(self, environment: str) -> Json | None:
         """The environment's record as plain values; JSON texts are parsed."""
         item = (
             self.client("dynamodb")

@@ -118,7 +118,6 @@ class TestServiceInOurCluster:
         assert (deleted.status, deleted.error) == ("FAILED", "DeletionIncompleteError")
         assert f"cluster {cluster}: it has services that are not being deleted" in deleted.cause
         record = app.record(name)
-        assert record is not None
         assert record["status"] == "NOT_DELETED"
         receipt = record["receipt"]
         assert _outcomes(receipt, "service") == {"web": "DELETED", "theirs": "RETAINED"}

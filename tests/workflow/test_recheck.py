@@ -26,11 +26,6 @@ def kill_the_server(app: Application, name: str) -> None:
     client.stop_task(cluster=cluster, task=task, reason="killed by a test")
 
 
-def until_status(app: Application, name: str, status: str) -> Json:
-    until_true(lambda: (app.record(name) or {}).get("status") == status, ENDS_WITHIN)
-    return app.record(name) or {}
-
-
 def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application, name: str) -> None:
     image = "nginx:1.28"
     assert app.create(served_by(image, name)).status == "SUCCEEDED"
@@ -38,7 +33,7 @@ def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application,
     app.runtime.script(image, exits(3, after=0.02, output=["no database: giving up"]))
     kill_the_server(app, name)
 
-    degraded = until_status(app, name, "DEGRADED")
+    degraded = app.until_status(name, "DEGRADED")
     assert degraded["failure"]["category"] == "container exit"
     assert "exited with code 3" in degraded["failure"]["cause"]
     _, told = app.heard(name, "EnvironmentReady", "EnvironmentDegraded")
@@ -48,7 +43,7 @@ def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application,
 
     def recovered() -> bool:
         app.invoke("RecheckEnvironmentFunction", {"status": "DEGRADED"})
-        return (app.record(name) or {})["status"] == "READY"
+        return app.record(name)["status"] == "READY"
 
     until_true(recovered, ENDS_WITHIN)
     assert app.delete(name).status == "SUCCEEDED"
@@ -65,5 +60,5 @@ def test_a_task_that_ecs_replaces_leaves_it_ready(app: Application, name: str) -
         return bool(described[0]["runningCount"] == 1)
 
     until_true(replaced, ENDS_WITHIN)
-    assert until_status(app, name, "READY")["generation"] == 1
+    assert app.until_status(name, "READY")["generation"] == 1
     assert app.delete(name).status == "SUCCEEDED"

@@ -131,7 +131,7 @@ class TestRefusedRequest:
         assert refused.cause.startswith("5 problems in the request:")
         for path in ("colour", "lease.ttl", "services[0]", "taskRoleArn", "memory"):
             assert any(path in problem for problem in problems), path
-        assert app.record(name) is None
+        assert app.find_record(name) is None
         assert app.schedule(name) is None
 
     def test_a_secret_is_not_repeated_in_the_cause(self, app: Application) -> None:
@@ -274,4 +274,4 @@ class TestWhatExistsDecides:
 
         assert refused.error == "InvalidRequestError"
         assert "nobodys:1" in refused.cause
-        assert app.record(name) is None
+        assert app.find_record(name) is None

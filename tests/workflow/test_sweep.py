@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.localcloud.waiting import until_true
 from tests.requests import environment
-from tests.workflow.application import ENDS_WITHIN, Application
+from tests.workflow.application import Application
 
 pytestmark = pytest.mark.xdist_group("workflow-trouble")
 
@@ -23,17 +22,14 @@ def about(name: str, found: list[Json]) -> list[tuple[str, str]]:
 
 
 def until_deleted(app: Application, name: str) -> None:
-    until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
-    assert app.left(name) == []
-    assert app.schedule(name) is None
+    app.until_status(name, "DELETED")
+    app.assert_deleted(name)
 
 
 def test_an_environment_within_its_lease_is_left_alone(app: Application, name: str) -> None:
     assert app.create(environment(name=name)).status == "SUCCEEDED"
     assert about(name, app.sweep()) == []
-    record = app.record(name)
-    assert record is not None
-    assert record["status"] == "READY"
+    assert app.record(name)["status"] == "READY"
     assert app.delete(name).status == "SUCCEEDED"
 
 
@@ -65,7 +61,5 @@ def test_an_environment_that_lost_its_record_is_deleted_with_a_receipt(
     app.expire(name)
 
     until_deleted(app, name)
-    record = app.record(name)
-    assert record is not None
-    kinds = {item["kind"] for item in record["receipt"]["items"]}
+    kinds = {item["kind"] for item in app.record(name)["receipt"]["items"]}
     assert {"cluster", "namespace", "service", "log group", "task definition"} <= kinds

@@ -19,7 +19,7 @@ import boto3
 
 from bench.rehearsal import FUNCTION_SECONDS, aws_like_account
 from bivouac.errors import InvalidRequestError
-from localcloud.account import EXECUTION_ROLE_NAME, SECURITY_GROUP_ID
+from localcloud.account import SECURITY_GROUP_ID
 from localcloud.ecs.obstacles import CAPACITY, VCPU_LIMIT
 from localcloud.tasks.scripted import (
     Script,
@@ -34,10 +34,20 @@ from localcloud.tasks.scripted import (
 )
 from tests.functional.account import SETTINGS, TABLE, BivouacAccount
 from tests.functional.machines import Machines, NotReadyError
+from tests.functional.obstacles import (
+    NO_COMMAND,
+    OTHER_CPU,
+    OUT_OF_MEMORY,
+    Obstacle,
+    cannot_pull,
+    denies,
+    distrusts_ecs,
+    fails_provisioning,
+    refuses_placement,
+)
 from tests.requests import event
 
 Json = dict[str, Any]
-Step = Callable[[BivouacAccount], None]
 
 REFUSED = "refused"
 """In place of a category: nothing was created."""
@@ -69,7 +79,7 @@ class Breakage:
     """Words of the rest of the cause: what the container printed, or who may not do what."""
     scripts: Mapping[str, Script] = field(default_factory=dict)
     """By the name of a container."""
-    before: Step = lambda account: None
+    before: Obstacle = lambda account: None
     """What is wrong in the account."""
 
     @property
@@ -138,44 +148,6 @@ def checked(command: str) -> Json:
     }
 
 
-# --- what is wrong in an account -----------------------------------------------------------------
-
-
-def refuses_placement(reason: str) -> Step:
-    return lambda account: account.plane.obstacles.refuse_placement("*", reason)
-
-
-def takes_spot_away(account: BivouacAccount) -> None:
-    account.plane.obstacles.fail_provisioning("api", "Your Spot Task was interrupted.")
-
-
-def denies(delivery: str, action: str, resource: str) -> Step:
-    """To the execution role, in IAM's words."""
-    who = "arn:aws:sts::123456789012:assumed-role/ecsTaskExecutionRole/0af1"
-
-    def deny(account: BivouacAccount) -> None:
-        def refusal(_: str, asked: str, of: str) -> str | None:
-            if asked != action or resource not in of:
-                return None
-            return f"User: {who} is not authorized to perform: {asked} on resource: {of}"
-
-        getattr(account.plane.ecs, delivery).refusal = refusal
-
-    return deny
-
-
-def distrusts_ecs(account: BivouacAccount) -> None:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "ec2.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    boto3.client("iam").update_assume_role_policy(
-        RoleName=EXECUTION_ROLE_NAME,
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-    )
-
-
 SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:{}-a1b2c3"
 
 
@@ -183,24 +155,14 @@ def secret(name: str) -> list[Json]:
     return [{"name": "TOKEN", "valueFrom": SECRET.format(name)}]
 
 
-NOT_THERE = (
-    "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve "
-    "ref docker.io/nicholasjackson/fake-service:v9.9.9: not found"
+NOT_THERE = cannot_pull(
+    "failed to resolve ref docker.io/nicholasjackson/fake-service:v9.9.9: not found"
 )
-NO_ACCESS = (
-    "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve "
-    "ref docker.io/acme/greeter-gateway:1.4: pull access denied, repository does not exist or may "
-    "require authorization: server message: insufficient_scope: authorization failed"
+NO_ACCESS = cannot_pull(
+    "failed to resolve ref docker.io/acme/greeter-gateway:1.4: pull access denied, repository does "
+    "not exist or may require authorization: server message: insufficient_scope: authorization "
+    "failed"
 )
-OTHER_CPU = (
-    "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest does "
-    "not contain descriptor matching platform 'linux/amd64'"
-)
-NO_COMMAND = (
-    "CannotStartContainerError: Error response from daemon: failed to create task for container: "
-    'exec: "serve": executable file not found in $PATH: unknown'
-)
-OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 BREAKAGES: tuple[Breakage, ...] = (
     # --- five services over HTTP
@@ -331,7 +293,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "X86_64",
         FIRST_STOP,
         "linux/amd64",
-        {"vote": pull_failed(OTHER_CPU, 3)},
+        {"vote": pull_failed(cannot_pull(OTHER_CPU), 3)},
     ),
     Breakage(
         "voting-app",
@@ -465,7 +427,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "FARGATE instead of FARGATE_SPOT",
         DEADLINE,
         "Spot Task was interrupted",
-        before=takes_spot_away,
+        before=fails_provisioning("Your Spot Task was interrupted.", "api"),
     ),
     Breakage(
         "mostly-spot",
@@ -555,7 +517,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "X86_64",
         FIRST_STOP,
         "linux/amd64",
-        {"collector": pull_failed(OTHER_CPU, 3)},
+        {"collector": pull_failed(cannot_pull(OTHER_CPU), 3)},
     ),
     Breakage(
         "sidecars",
@@ -651,11 +613,9 @@ def images(request: Json) -> Iterator[str]:
 
 def diagnosed(account: BivouacAccount, environment: str, progress: Json, at: float) -> Told:
     """As the machine does it; what the record keeps."""
-    record = account.records.find(environment)
-    assert record is not None
     state = {
         "environment": environment,
-        "generation": record.generation,
+        "generation": account.record(environment).generation,
         "progress": progress,
     }
     account.invoke("diagnose_failure", {"state": state, "tries": 0})

@@ -22,11 +22,7 @@ class TestLease:
 
         deleted = app.deletion_by_schedule(name)
         assert deleted.status == "SUCCEEDED", deleted.cause
-        assert app.left(name) == []
-        assert app.schedule(name) is None
-        record = app.record(name)
-        assert record is not None
-        assert record["status"] == "DELETED"
+        app.assert_deleted(name)
 
     def test_an_outdated_expiry_does_nothing(self, app: Application, name: str) -> None:
         """W01: it comes late, or twice."""
@@ -41,7 +37,6 @@ class TestLease:
         assert outdated.states[-1] == "Environment left alone"
         assert app.calls.to_environment_apis(since=before) == []
         record = app.record(name)
-        assert record is not None
         assert (record["status"], record["expiresAt"]) == ("READY", renewed.output["expiresAt"])
         assert app.delete(name).status == "SUCCEEDED"
 
@@ -174,7 +169,6 @@ class TestWithoutTheRight:
         assert "AccessDenied" in failed.cause
         assert app.left(name) == [f"/bivouac-{name}/bivouac-proof", group]
         record = app.record(name)
-        assert record is not None
         assert record["status"] == "NOT_DELETED"
         outcomes = {item["kind"]: item["outcome"] for item in record["receipt"]["items"]}
         assert (outcomes["cluster"], outcomes["log group"]) == ("DELETED", "FAILED")

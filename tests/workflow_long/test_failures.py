@@ -69,11 +69,7 @@ def assert_gone(app: Application, name: str) -> None:
     """The failed create started its own deletion, which left nothing."""
     deleted = app.deletion_after_failure(name)
     assert deleted.status == "SUCCEEDED", deleted.cause
-    assert app.left(name) == []
-    assert app.schedule(name) is None
-    record = app.record(name)
-    assert record is not None
-    assert record["status"] == "DELETED"
+    app.assert_deleted(name)
 
 
 def headline(failed: Ended) -> str:
@@ -248,7 +244,6 @@ class TestKeep:
         assert failed.error == "DeploymentFailedError"
         assert "Start deletion" not in failed.states
         record = app.record(name)
-        assert record is not None
         assert (record["status"], record["failure"]["category"]) == ("FAILED", "container exit")
         assert app.schedule(name) is not None
         kept = app.left(name)

@@ -61,7 +61,6 @@ class TestSleep:
         assert asleep.states[-1] == "Environment asleep"
         assert set(app.counts(name).values()) == {(0, 0)}
         record = app.record(name)
-        assert record is not None
         assert (record["status"], record["expiresAt"]) == ("ASLEEP", created["expiresAt"])
 
         woken = succeeded(app.wake(name))
@@ -87,7 +86,6 @@ class TestLease:
         assert extended.states[-1] == "Lease extended"
         end = extended.output["expiresAt"]
         record = app.record(name)
-        assert record is not None
         assert (record["expiresAt"], record["generation"]) == (end, 1)
         expiry, warning = app.schedule(name), app.schedule(name, "warning")
         assert expiry is not None
@@ -233,9 +231,7 @@ class TestOfficeHours:
         assert (woken.status, woken.states[-1]) == ("FAILED", "Environment not awake")
         assert woken.error == "DeploymentFailedError"
         assert "no database" in woken.cause
-        record = app.record(name)
-        assert record is not None
-        assert record["status"] == "FAILED"
+        assert app.record(name)["status"] == "FAILED"
         assert app.delete(name).status == "SUCCEEDED"
 
     def test_a_delete_stops_a_running_sleep(self, app: Application, name: str) -> None:

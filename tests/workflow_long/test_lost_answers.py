@@ -54,9 +54,7 @@ def test_a_create_fails_with_a_diagnosis_once_its_deadline_is_over(
     assert first.startswith(f"{name}: out of time: ")
     assert "no answer reached the execution" in first
     assert any(line.startswith("  next step: ") for line in more)
-    record = app.record(name)
-    assert record is not None
-    assert record["failure"]["cause"] == failed.cause
+    assert app.record(name)["failure"]["cause"] == failed.cause
     assert app.deletion_after_failure(name).status == "SUCCEEDED"
     assert app.left(name) == []
 

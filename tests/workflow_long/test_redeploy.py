@@ -67,7 +67,6 @@ class TestSuccess:
         assert not tasks_of(app, name, "api") & api
         assert tasks_of(app, name, "web") == others, "its endpoint is the same: no client is stale"
         record = app.record(name)
-        assert record is not None
         assert (record["status"], record["verb"], record["generation"]) == ("READY", "REDEPLOY", 2)
         assert redeployed.output["expiresAt"] >= created.output["expiresAt"], "its lease is renewed"
         assert app.delete(name).status == "SUCCEEDED"
@@ -103,7 +102,6 @@ class TestFailure:
         assert definition_of(app, name, "api") == good
         assert tasks_of(app, name, "web") == others
         record = app.record(name)
-        assert record is not None
         assert (record["status"], record["verb"]) == ("READY", "ROLL_BACK")
         assert record["failure"]["error"] == "DeploymentFailedError"
         assert {edge["state"] for edge in record["edges"]} == {"OK"}
@@ -153,7 +151,7 @@ class TestFailure:
         assert failed.status == "FAILED"
         assert failed.states[-1] == "Environment not redeployed"
         assert "The roll-back failed as well" in failed.cause
-        assert app.record(name)["status"] == "FAILED"  # type: ignore[index]
+        assert app.record(name)["status"] == "FAILED"
         assert app.delete(name).status == "SUCCEEDED"
         assert app.left(name) == []
 
@@ -175,10 +173,9 @@ class TestCreateThatFails:
 
         assert (failed.status, failed.error) == ("FAILED", "DeploymentFailedError")
         assert "Start deletion" not in failed.states
-        until_true(lambda: app.record(name)["status"] == "READY", 60.0)  # type: ignore[index]
+        until_true(lambda: app.record(name)["status"] == "READY", 60.0)
         assert definition_of(app, name, "api") == good
         record = app.record(name)
-        assert record is not None
         assert (record["verb"], record["failure"]["error"]) == ("ROLL_BACK", failed.error)
         assert app.delete(name).status == "SUCCEEDED"
         assert app.left(name) == []
@@ -227,7 +224,7 @@ class TestTwoAtOnce:
         assert app.create(shop(name)).status == "SUCCEEDED"
         content = {"environment": name, "services": [{"serviceName": "api", "image": NEWER}]}
         older = app.start(app.redeploy_machine, content)
-        until_true(lambda: app.record(name)["generation"] == 2)  # type: ignore[index]
+        until_true(lambda: app.record(name)["generation"] == 2)
 
         newer = app.redeploy(name, {"serviceName": "web", "image": NEWER})
 
@@ -240,10 +237,10 @@ class TestTwoAtOnce:
         assert app.create(environment(name=name)).status == "SUCCEEDED"
         content = {"environment": name, "services": [{"serviceName": "web", "image": NEWER}]}
         redeploy = app.start(app.redeploy_machine, content)
-        until_true(lambda: app.record(name)["generation"] == 2)  # type: ignore[index]
+        until_true(lambda: app.record(name)["generation"] == 2)
 
         assert app.delete(name).status == "SUCCEEDED"
 
         assert app.ended(redeploy).error == "SupersededError"
         assert app.left(name) == []
-        assert app.record(name)["status"] == "DELETED"  # type: ignore[index]
+        assert app.record(name)["status"] == "DELETED"

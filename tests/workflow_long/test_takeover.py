@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from localcloud.tasks.scripted import never_starts
-from tests.localcloud.waiting import until_true
 from tests.requests import environment, web
-from tests.workflow.application import ENDS_WITHIN, Application
+from tests.workflow.application import Application
 from tests.workflow.calls import Hold
 
 pytestmark = pytest.mark.xdist_group("workflow-trouble")
@@ -28,14 +27,6 @@ MAKES_SOMETHING = (
     "ecs:RegisterTaskDefinition",
     "ecs:CreateService",
 )
-
-
-def assert_gone(app: Application, name: str) -> None:
-    assert app.left(name) == []
-    assert app.schedule(name) is None
-    record = app.record(name)
-    assert record is not None
-    assert record["status"] == "DELETED"
 
 
 def never_ready(app: Application, name: str) -> Json:
@@ -66,7 +57,7 @@ class TestStoppedInTheMiddle:
         deleted = app.ended(deletion)
 
         assert deleted.status == "SUCCEEDED", deleted.cause
-        assert_gone(app, name)
+        app.assert_deleted(name)
 
     @pytest.mark.parametrize("call", [MAKES_SOMETHING[0], *MAKES_SOMETHING[3:]])
     def test_a_second_create_completes_it(self, app: Application, name: str, call: str) -> None:
@@ -86,7 +77,7 @@ class TestStoppedInTheMiddle:
         for once_each in ("ecs:RegisterTaskDefinition", "logs:CreateLogGroup"):
             assert made.count(once_each) == len(("web", "its proof client")), once_each
         assert app.delete(name).status == "SUCCEEDED"
-        assert_gone(app, name)
+        app.assert_deleted(name)
 
 
 class TestStoppedAndLeftAlone:
@@ -96,10 +87,10 @@ class TestStoppedAndLeftAlone:
         app.until_in(execution, "Wait for the services")
         app.stop(execution)
 
-        until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+        app.until_status(name, "DELETED")
 
         assert app.deletion_after_failure(name).status == "SUCCEEDED"
-        assert_gone(app, name)
+        app.assert_deleted(name)
         told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
         assert "ended as ABORTED" in told["diagnosis"]["cause"]
 
@@ -110,9 +101,9 @@ class TestStoppedAndLeftAlone:
             hold.until_arrived()
             app.stop(deletion)
 
-        until_true(lambda: (app.record(name) or {}).get("status") == "DELETED", ENDS_WITHIN)
+        app.until_status(name, "DELETED")
 
-        assert_gone(app, name)
+        app.assert_deleted(name)
 
 
 class TestDeleteDuringCreate:
@@ -127,7 +118,7 @@ class TestDeleteDuringCreate:
         assert app.ended(creation).status == "ABORTED"
         deleted = app.ended(deletion)
         assert deleted.status == "SUCCEEDED", deleted.cause
-        assert_gone(app, name)
+        app.assert_deleted(name)
 
     def test_a_create_step_that_starts_afterwards_changes_nothing(
         self, app: Application, name: str
@@ -142,7 +133,7 @@ class TestDeleteDuringCreate:
 
         assert answer["errorType"] == "SupersededError"
         assert app.calls.to_environment_apis(since=before) == []
-        assert_gone(app, name)
+        app.assert_deleted(name)
 
 
 class TestSecondCreate:
@@ -179,10 +170,9 @@ class TestSecondCreate:
         assert created.status == "SUCCEEDED", created.cause
         assert "2 of 2" in [check["observed"] for check in created.output["proof"]]
         record = app.record(name)
-        assert record is not None
         assert (record["status"], record["generation"]) == ("READY", 2)
         assert app.delete(name).status == "SUCCEEDED"
-        assert_gone(app, name)
+        app.assert_deleted(name)
 
     def test_a_create_waits_for_a_deletion_to_end(self, app: Application, name: str) -> None:
         """S02: it never meets the remains of an earlier environment."""
