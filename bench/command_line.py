@@ -108,9 +108,9 @@ def _queried(account: BivouacAccount) -> dict[str, Any]:
     return answer
 
 
-def _timed(ask: Callable[[BivouacAccount], Any], account: BivouacAccount) -> float:
+def _timed(call: Callable[[BivouacAccount], Any], account: BivouacAccount) -> float:
     began = time.perf_counter()
-    ask(account)
+    call(account)
     return time.perf_counter() - began
 
 

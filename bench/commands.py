@@ -68,7 +68,7 @@ class Commands:
                 try:
                     output, errors = process.communicate(timeout=LOOK_EVERY)
                 except subprocess.TimeoutExpired:
-                    if self._stop.asked:
+                    if self._stop.requested:
                         process.kill()
                         raise StoppedError from None
                     continue

@@ -330,7 +330,7 @@ def measure(sizes: Sequence[int], with_cli: bool, console: Console, stop: Stop) 
             ]
             cycles += [each.result() for each in cli]
         except BaseException:
-            stop.ask()
+            stop.request()
             raise
     return Measured(cycles, floors)
 

@@ -162,8 +162,8 @@ def main() -> int:
         for kind, _protocol, _server in KINDS:
             of_kind = [check for check in checks if check["service"] == kind]
             proven = sum(check["outcome"] == "OK" for check in of_kind)
-            told = of_kind[0]["observed"].partition(" ")[2]
-            shown.add_row(kind, str(len(of_kind)), str(proven or ""), told[:70])
+            observed = of_kind[0]["observed"].partition(" ")[2]
+            shown.add_row(kind, str(len(of_kind)), str(proven or ""), observed[:70])
         console.print(shown)
         outcomes = Counter(check["outcome"] for check in checks)
         goals = [

@@ -32,7 +32,7 @@ from bench.rehearsal import (
 )
 from bench.report import table
 from bench.running import Measurement, run
-from bench.verdicts import FALSE, RIGHT, Said, judged
+from bench.verdicts import FALSE, RIGHT, Verdict, judged
 from bench.waiting import Stop
 from localcloud.account import SUBNET_IDS
 from localcloud.ecs.obstacles import CAPACITY
@@ -335,9 +335,9 @@ class Judgement:
     disturbed: bool
     heals: bool
     ready_at: float | None
-    bivouac: Said
+    bivouac: Verdict
     bivouac_is: str
-    waiter: Said
+    waiter: Verdict
     waiter_is: str
 
 

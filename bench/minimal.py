@@ -48,7 +48,7 @@ def caller(access_key_id: str, /) -> bool:
     return access_key_id == KEYS.access_key_id
 
 
-class Heard:
+class TaskEvents:
     """ECS's own events about the tasks, as a rule would deliver them: no AWS call."""
 
     def __init__(self) -> None:
@@ -105,8 +105,8 @@ class Minimal:
         self._schedules = [f"{self._environment}-{what}-by-hand" for what in ("expiry", "warning")]
         self._poll = POLL * scale
         self._stop = stop
-        self._heard = Heard()
-        cloud.control_plane.announcements.listen(self._heard)
+        self._task_events = TaskEvents()
+        cloud.control_plane.announcements.listen(self._task_events)
         self._account = cloud.account
         self._proofs = [c.service for c in mesh.proof_clients(blueprint, GENERATION)]
         self._ecs = _client(cloud, "ecs")
@@ -152,7 +152,7 @@ class Minimal:
                 arn = definitions[service.service_name]
                 self._create_service(service, namespace_id, arn)
             names = [service.service_name for service in services]
-            self._heard.wait_until_run(self._cluster, names)
+            self._task_events.wait_until_run(self._cluster, names)
             made += names
             if number < len(self._waves):
                 self._wait_until_registered(self._describe_services(names))
@@ -243,7 +243,7 @@ class Minimal:
             self._require_owned(self._logs.list_tags_for_resource(resourceArn=arn)["tags"])
         for name in reversed(names):
             self._delete_service(name)
-        self._heard.wait_until_stopped(self._cluster)
+        self._task_events.wait_until_stopped(self._cluster)
         self._until(lambda: self._are_inactive(names))
         self._until(lambda: not self._endpoints(namespace_id))
         operation = self._cloud_map.delete_namespace(Id=namespace_id)["OperationId"]

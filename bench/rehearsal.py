@@ -31,7 +31,7 @@ os.environ |= {
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
 }
 
-from bench.verdicts import Said, Seen, Word
+from bench.verdicts import Failure, Verdict, Word
 from bench.waiting import Stop
 from bivouac.errors import BivouacError
 from localcloud.ecs.announcements import Announcement
@@ -97,9 +97,9 @@ class Played:
     if the script says that it fails, although it may have been ready for a moment."""
     all_ready_at: float | None
     """The same whatever the script says."""
-    bivouac: Said
-    waiter: Said
-    failures: tuple[Seen, ...]
+    bivouac: Verdict
+    waiter: Verdict
+    failures: tuple[Failure, ...]
     """In order."""
     deadline_at: float
     """When timeouts.ready has passed."""
@@ -127,7 +127,7 @@ class Waiter:
 
     plane: ControlPlane
     services: Sequence[str]
-    said: Said | None = None
+    verdict: Verdict | None = None
     _began: float = 0.0
     _looks: int = 0
 
@@ -148,7 +148,7 @@ class Waiter:
             self.plane.clock.call_later(config.delay, self._look)
 
     def _say(self, word: Word) -> None:
-        self.said = Said(word, self.plane.clock.now() - self._began, looks=self._looks)
+        self.verdict = Verdict(word, self.plane.clock.now() - self._began, looks=self._looks)
 
 
 # --- playing -------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class _Stage:
         if self.now() < (self.began or 0.0) + 300:
             self.plane.clock.call_later(2.0, self._tell_nothing_new)
 
-    def heard(self, announcement: Announcement) -> None:
+    def note_announcement(self, announcement: Announcement) -> None:
         self.announced.append(announcement)
         if (
             self.story.at_zero
@@ -219,7 +219,7 @@ class _Stage:
 
     # --- both observers --------------------------------------------------------------------------
 
-    def bivouac(self, request: dict[str, Any]) -> Said:
+    def bivouac(self, request: dict[str, Any]) -> Verdict:
         machines = Machines(self.account, before_step=self._before_step, tells=self.tells)
         self._machines = machines
         self.account.forget_calls()
@@ -237,7 +237,7 @@ class _Stage:
             too_long.cancel()
         return self._said("HEALTHY")
 
-    def _diagnosed(self, failed: dict[str, Any]) -> Said:
+    def _diagnosed(self, failed: dict[str, Any]) -> Verdict:
         """As the machine does it; the categories are those that the record keeps."""
         record = self.account.records.find(ENVIRONMENT)
         assert record is not None
@@ -259,11 +259,11 @@ class _Stage:
         categories: tuple[str, ...] = (),
         evidence: tuple[str, ...] = (),
         next_step: str = "",
-    ) -> Said:
+    ) -> Verdict:
         looks = self.account.calls.count("ecs:DescribeServices")
         rounds = self._machines.states.count("create_services")
         at = self.now() - (self.began or 0.0)
-        return Said(word, at, categories, evidence, looks, next_step, rounds)
+        return Verdict(word, at, categories, evidence, looks, next_step, rounds)
 
     def _before_step(self, step: str) -> None:
         if step != "resume_execution":  # those run concurrently
@@ -272,11 +272,11 @@ class _Stage:
             self.story.before_services(self.account)
             self.plane.read_lag = self.story.read_lag
 
-    def finish(self) -> Said:
+    def finish(self) -> Verdict:
         """Lets the waiter finish."""
-        while self.waiter.said is None:
+        while self.waiter.verdict is None:
             self.account.pass_time(1.0)
-        return self.waiter.said
+        return self.waiter.verdict
 
     # --- the truth -----------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ class _Stage:
             moments.append(later[0])
         return max(moments) - began
 
-    def failures(self) -> Iterator[Seen]:
+    def failures(self) -> Iterator[Failure]:
         """The first announcement of each task that stopped although it should run, and each service
         action or deployment that is an ERROR or a WARN; without proof clients."""
         known: set[str] = set()
@@ -305,10 +305,10 @@ class _Stage:
             detail, at = announcement.detail, announcement.time - (self.began or 0.0)
             if announcement.detail_type != "ECS Task State Change":
                 if detail.get("eventType") in ("ERROR", "WARN"):
-                    yield Seen(at, str(detail["eventName"]))
+                    yield Failure(at, str(detail["eventName"]))
             elif announcement.resource not in known and _failed(detail):
                 known.add(announcement.resource)
-                yield Seen(at, str(detail.get("stoppedReason", "an edge's container failed")))
+                yield Failure(at, str(detail.get("stoppedReason", "an edge's container failed")))
 
     def _is_ours(self, announcement: Announcement) -> bool:
         group = announcement.detail.get("group", announcement.resource.rpartition("/")[2])
@@ -343,15 +343,15 @@ def play(story: Story) -> Played:
             if story.partial_for:
                 for events in (hold, waiters):
                     _hooked(hooks, events, "after-call.ecs.DescribeServices", stage.cut)
-            stage.plane.announcements.listen(stage.heard)
+            stage.plane.announcements.listen(stage.note_announcement)
             opened = stage.now()
-            said = stage.bivouac(_request(story, story.services, story.connect))
+            verdict = stage.bivouac(_request(story, story.services, story.connect))
             waited = stage.finish()
         return Played(
             story,
             stage.ready_at() if story.heals else None,
             stage.ready_at(),
-            said,
+            verdict,
             waited,
             tuple(stage.failures()),
             _seconds(story.ready) - ((stage.began or 0.0) - opened),

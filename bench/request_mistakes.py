@@ -35,7 +35,7 @@ class Mistake:
     """Whether it is ECS that refuses it; otherwise only Bivouac does."""
 
 
-def _at(path: str, value: Any, told: str = "") -> Apply:
+def _at(path: str, value: Any, named: str = "") -> Apply:
     """Sets what stands at a dotted path of the service."""
 
     def apply(_: Random, service: Json) -> str:
@@ -44,13 +44,13 @@ def _at(path: str, value: Any, told: str = "") -> Apply:
         for step in steps:
             target = target[int(step)] if step.isdigit() else target.setdefault(step, {})
         target[last] = value
-        return told or last
+        return named or last
 
     return apply
 
 
-def _of_app(path: str, value: Any, told: str = "") -> Apply:
-    return _at(f"{TASK}.containerDefinitions.0.{path}", value, told)
+def _of_app(path: str, value: Any, named: str = "") -> Apply:
+    return _at(f"{TASK}.containerDefinitions.0.{path}", value, named)
 
 
 def _between(path: str, low: int, high: int) -> Apply:
@@ -122,12 +122,12 @@ def _shared_name(_: Random, service: Json) -> str:
     return f"{APP}.secrets[0].name"
 
 
-def _efs(changes: Json, told: str) -> Apply:
+def _efs(changes: Json, named: str) -> Apply:
     def apply(_: Random, service: Json) -> str:
         efs = {"fileSystemId": "fs-0123456789abcdef0", **changes}
         service[TASK]["volumes"] = [{"name": "v", "efsVolumeConfiguration": efs}]
         app(service)["mountPoints"] = [{"sourceVolume": "v", "containerPath": "/v"}]
-        return f"volumes[0].efsVolumeConfiguration.{told}"
+        return f"volumes[0].efsVolumeConfiguration.{named}"
 
     return apply
 
@@ -202,10 +202,10 @@ def _memory(_: Random, service: Json) -> str:
     return f"{APP}.memoryReservation"
 
 
-def _logs(options: Json, told: str, driver: str = "awslogs") -> Apply:
+def _logs(options: Json, named: str, driver: str = "awslogs") -> Apply:
     def apply(_: Random, service: Json) -> str:
         app(service)["logConfiguration"] = {"logDriver": driver, "options": options}
-        return f"{APP}.logConfiguration.{told}"
+        return f"{APP}.logConfiguration.{named}"
 
     return apply
 
@@ -263,10 +263,10 @@ def _rebalancing(_: Random, service: Json) -> str:
     return "availabilityZoneRebalancing"
 
 
-def _linux(value: Json, told: str) -> Apply:
+def _linux(value: Json, named: str) -> Apply:
     def apply(_: Random, service: Json) -> str:
         app(service)["linuxParameters"] = value
-        return f"{APP}.linuxParameters.{told}"
+        return f"{APP}.linuxParameters.{named}"
 
     return apply
 

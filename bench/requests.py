@@ -74,7 +74,7 @@ class Case:
     """In ECS's own words."""
     notation: str
     features: list[str]
-    told: list[tuple[str, str]] = field(default_factory=list)
+    mistakes: list[tuple[str, str]] = field(default_factory=list)
     """What is wrong, and the end of the path that the answer must have."""
     of_aws: list[str] = field(default_factory=list)
     """Mistakes that ECS refuses."""
@@ -100,7 +100,7 @@ def cases(count: int, seed: int) -> Iterator[Case]:
             _add(random, case, alone.pop())
         elif number % 4 == 1:
             if found := model_mistake(random, service):
-                case.told.append(found)
+                case.mistakes.append(found)
                 case.of_aws.append(found[0])
         else:
             for mistake in random.sample(MISTAKES, random.randint(1, MOST_MISTAKES)):
@@ -112,16 +112,16 @@ def _add(random: Random, case: Case, mistake: Mistake) -> None:
     """Unless an earlier mistake's place is gone with it."""
     before = copy.deepcopy(case.service)
     path = mistake.apply(random, case.service)
-    if path is None or any(_touches(before, case.service, told) for _, told in case.told):
+    if path is None or any(_touches(before, case.service, place) for _, place in case.mistakes):
         case.service = before
         return
-    case.told.append((mistake.name, path))
+    case.mistakes.append((mistake.name, path))
     (case.of_aws if mistake.aws else case.of_bivouac).append(mistake.name)
 
 
-def _touches(before: Json, after: Json, told: str) -> bool:
+def _touches(before: Json, after: Json, path: str) -> bool:
     """Whether a change reaches the place of an earlier mistake."""
-    names = [part.partition("[")[0] for part in told.split(".")][-2:]
+    names = [part.partition("[")[0] for part in path.split(".")][-2:]
     if names[0] == "timeout":
         names.append("portMappings")  # whose protocol decides about it
     if names[-1] == "logDriver":
@@ -158,9 +158,9 @@ def problems(request: Json) -> tuple[str, ...]:
     return plan(request, STACK, requests.NOW).problems
 
 
-def is_named(told: str, found: Sequence[str]) -> bool:
+def is_named(path: str, found: Sequence[str]) -> bool:
     """Whether a problem has a path that ends with it, or one beneath or around it."""
-    wanted = told.strip(".")
+    wanted = path.strip(".")
     return any(
         f".{wanted}" in f".{path}" or path.endswith(wanted)
         for path in (problem.partition(": ")[0].replace(" (web)", "") for problem in found)
@@ -264,7 +264,7 @@ def measured_cases(count: int, seed: int, stop: Stop) -> Results:
     results = Results()
     made = list(cases(count, seed))
     for first in range(0, len(made), ACCOUNT_OF):
-        if stop.asked:
+        if stop.requested:
             break
         with mock_account() as plane:
             local = LocalCloud()
@@ -277,7 +277,7 @@ def measured_cases(count: int, seed: int, stop: Stop) -> Results:
 def _judge(case: Case, local: LocalCloud, clock: Any, results: Results) -> None:
     found = problems(case.request)
     about = f"{case.notation}; {', '.join(case.features)}"
-    if not case.told:
+    if not case.mistakes:
         results.valid += 1
         if found:
             results.refused.append(f"{about}: {found}")
@@ -285,16 +285,16 @@ def _judge(case: Case, local: LocalCloud, clock: Any, results: Results) -> None:
             results.disagreed.append(f"valid; {about}: the local cloud: {refusal}")
         return
     results.wrong += 1
-    for name, told in case.told:
+    for name, path in case.mistakes:
         results.mistakes += 1
         results.kinds[name] += 1
-        if not is_named(told, found):
-            results.unnamed.append(f"{name} at {told}: {found}")
+        if not is_named(path, found):
+            results.unnamed.append(f"{name} at {path}: {found}")
     refusal = local.refusal(case.service, clock)
     if _NOT_PLAYED in refusal:
         return
     if bool(case.of_aws) != bool(refusal):
-        names = ", ".join(name for name, _ in case.told)
+        names = ", ".join(name for name, _ in case.mistakes)
         results.disagreed.append(f"{names}; {about}: the local cloud: {refusal or 'took it'}")
 
 

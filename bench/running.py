@@ -44,7 +44,7 @@ def run(name: str, measure: Callable[[Console, Stop], Measurement]) -> int:
         console.print(f"[red]{error}", highlight=False)
         return 1
     except (KeyboardInterrupt, StoppedError):
-        stop.ask()
+        stop.request()
         console.print("Interrupted. Nothing is left running.")
         return INTERRUPTED
     for target in measurement.targets:

@@ -54,7 +54,7 @@ HOSTILE: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     leaks: list[Secret]
     false_cuts: list[str]
     slowest: tuple[float, str]
@@ -90,7 +90,7 @@ def slowest() -> tuple[float, str]:
     return max(found)
 
 
-def targets(found: Found, cases: list[Secret], lines: list[str]) -> list[Target]:
+def targets(found: Result, cases: list[Secret], lines: list[str]) -> list[Target]:
     kinds = len({case.kind for case in cases})
     return [
         Target(f"leaks of {len(cases)} secrets of {kinds} kinds", len(found.leaks), ALLOWED),
@@ -103,7 +103,7 @@ def targets(found: Found, cases: list[Secret], lines: list[str]) -> list[Target]
     ]
 
 
-def show(found: Found, cases: list[Secret], console: Console) -> None:
+def show(found: Result, cases: list[Secret], console: Console) -> None:
     made = table("\nSecrets in a log, by kind", "kind", "secrets", "leaks")
     leaked = Counter(case.kind for case in found.leaks)
     for kind, count in sorted(Counter(case.kind for case in cases).items()):
@@ -120,7 +120,7 @@ def main() -> int:
 
     def measured(console: Console, _stop: Stop) -> Measurement:
         cases, lines = secrets(), harmless()
-        found = Found(leaks(cases), false_cuts(lines), slowest())
+        found = Result(leaks(cases), false_cuts(lines), slowest())
         show(found, cases, console)
         data = {
             "leaks": [case.kind for case in found.leaks],

@@ -78,7 +78,7 @@ class Rounds:
                 wait(running, return_when=FIRST_EXCEPTION)
                 return [each.result() for each in running if each.done()]
             except BaseException:
-                self._stage.stop.ask()
+                self._stage.stop.request()
                 raise
 
     def _wait_for_service(self, way: Way, began: float, made: Future[Made]) -> None:

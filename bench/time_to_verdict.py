@@ -28,7 +28,7 @@ from bench.rehearsal import (
 )
 from bench.report import table
 from bench.running import Measurement, run
-from bench.verdicts import Evidence, Said, evidence
+from bench.verdicts import Evidence, Verdict, evidence
 from bench.waiting import Stop
 from bivouac.diagnosis.aws_messages import Category
 from bivouac.waiting.conditions.edges import GRACE_SECONDS
@@ -447,8 +447,8 @@ class Reported:
     counted_from: Evidence
     first_evidence_at: float
     evidence_at: float
-    bivouac: Said
-    waiter: Said
+    bivouac: Verdict
+    waiter: Verdict
     step: str
     """What the next step must say."""
 
@@ -511,13 +511,15 @@ def show(found: Sequence[Reported], console: Console) -> None:
         of_cause = [each for each in found if each.cause == cause]
         worst = max(of_cause, key=lambda each: each.seconds)
         wrong = [each for each in of_cause if not each.right]
-        told = ", ".join(wrong[0].bivouac.categories) or wrong[0].bivouac.word if wrong else ""
+        categories_shown = (
+            ", ".join(wrong[0].bivouac.categories) or wrong[0].bivouac.word if wrong else ""
+        )
         made.add_row(
             cause,
             worst.counted_from,
             f"{worst.seconds:.1f}",
             f"{max(each.bivouac.at - each.first_evidence_at for each in of_cause):.1f}",
-            f"[red]{told}[/] instead of {worst.expected}" if wrong else worst.expected,
+            f"[red]{categories_shown}[/] instead of {worst.expected}" if wrong else worst.expected,
             ", ".join({each.bivouac.next_step[:60] for each in of_cause if not each.helps}),
             ", ".join(sorted({_waiter(each) for each in of_cause})),
         )

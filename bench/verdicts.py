@@ -32,7 +32,7 @@ an edge is tried for a while after everything was healthy."""
 
 
 @dataclass(frozen=True)
-class Said:
+class Verdict:
     """A verdict."""
 
     word: Word
@@ -47,16 +47,16 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Failure:
     """A task that stopped, or a service action or deployment that failed, as ECS announced it."""
 
     at: float
     text: str
 
 
-def judged(said: Said, heals: bool, ready_at: float | None, slack: float) -> str:
+def judged(verdict: Verdict, heals: bool, ready_at: float | None, slack: float) -> str:
     """Whether it is right; within `slack` seconds of the ready time it is not too early."""
-    match said.word:
+    match verdict.word:
         case "NONE":
             return NO_VERDICT
         case "FAILED":
@@ -64,13 +64,13 @@ def judged(said: Said, heals: bool, ready_at: float | None, slack: float) -> str
         case "HEALTHY":
             if not heals:
                 return CONTENT_WITH_A_FAILURE
-            early = ready_at is None or said.at < ready_at - slack
+            early = ready_at is None or verdict.at < ready_at - slack
             return CONTENT_TOO_EARLY if early else RIGHT
 
 
 def evidence(
     counted_from: Evidence,
-    failures: Sequence[Seen],
+    failures: Sequence[Failure],
     deadline_at: float,
     grace_ends_at: float,
     ready_at: float = 0.0,
@@ -86,7 +86,9 @@ def evidence(
         case "deadline":
             return failures[0].at if failures else deadline_at, deadline_at
         case "rollback":
-            gave_up = [seen.at for seen in failures if seen.text == "SERVICE_DEPLOYMENT_FAILED"]
+            gave_up = [
+                failure.at for failure in failures if failure.text == "SERVICE_DEPLOYMENT_FAILED"
+            ]
             return failures[0].at, gave_up[0]
         case "answer":
             return ready_at, ready_at + ANSWER_SECONDS

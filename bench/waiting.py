@@ -22,18 +22,18 @@ class Stop:
     """Shared by everything that waits."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._requested = threading.Event()
 
-    def ask(self) -> None:
-        self._asked.set()
+    def request(self) -> None:
+        self._requested.set()
 
     @property
-    def asked(self) -> bool:
-        return self._asked.is_set()
+    def requested(self) -> bool:
+        return self._requested.is_set()
 
     def pause(self, seconds: float) -> None:
         """Raises StoppedError."""
-        if self._asked.wait(seconds):
+        if self._requested.wait(seconds):
             raise StoppedError
 
     def until(self, condition: Callable[[], bool], what: str, limit: float) -> None:

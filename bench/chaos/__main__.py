@@ -57,8 +57,8 @@ def measure(console: Console, scenarios: int, seed: int, processes: int) -> Meas
             {
                 "seed": played.scenario.seed,
                 "violations": [asdict(violation) for violation in played.violations],
-                "steps": played.scenario.told(),
-                "smallest": (played.smallest or played.scenario).told(),
+                "steps": played.scenario.described(),
+                "smallest": (played.smallest or played.scenario).described(),
                 "struck": played.struck,
             }
             for played in broken
@@ -70,7 +70,7 @@ def measure(console: Console, scenarios: int, seed: int, processes: int) -> Meas
 def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
     """Plays until a promise breaks that holds only because of this mend."""
     mend = MENDS[name]
-    console.print(f"without {name} ({mend.told}), seeds from {seed}")
+    console.print(f"without {name} ({mend.description}), seeds from {seed}")
     numbered = {number: drawn(seed + number - 1) for number in range(1, scenarios + 1)}
     shown = {n: scenario for n, scenario in numbered.items() if mend.shown_by(scenario)}
     found, seconds = 0, 0.0
@@ -99,11 +99,11 @@ def find(console: Console, name: str, scenarios: int, seed: int) -> Measurement:
 def _show(console: Console, played: Played) -> None:
     console.print(f"[red]seed {played.scenario.seed} broke a promise[/]")
     for violation in played.violations:
-        console.print(f"  {violation.promise}: {violation.told}", highlight=False, markup=False)
+        console.print(f"  {violation.promise}: {violation.detail}", highlight=False, markup=False)
     for title, scenario in (("steps", played.scenario), ("smallest", played.smallest)):
         if scenario:
             console.print(f"  {title}:")
-            for line in scenario.told():
+            for line in scenario.described():
                 console.print(f"    {line}", highlight=False, markup=False)
     console.print(f"  accidents: {', '.join(played.struck) or 'none'}", markup=False)
 

@@ -27,10 +27,10 @@ LEASES = 8 * 24 * 3600
 
 
 @dataclass
-class Ask:
+class IssuedCommand:
     """A request by somebody, as the promises see it."""
 
-    step: s.Asked
+    step: s.Command
     environment: str
     """Empty if a pull request was closed."""
     moment: datetime
@@ -48,7 +48,7 @@ class Story:
 
     seed: int
     names: tuple[str, ...]
-    asks: list[Ask] = field(default_factory=list)
+    commands: list[IssuedCommand] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
     """Environment -> how many requests there were when it was last seen READY at rest."""
     touched_by_hand: set[str] = field(default_factory=set)
@@ -64,15 +64,17 @@ class Story:
     not_at_rest: list[str] = field(default_factory=list)
     """Executions that never ended."""
 
-    def of(self, environment: str) -> list[Ask]:
+    def of(self, environment: str) -> list[IssuedCommand]:
         """In the order of their intents."""
-        asked = [ask for ask in self.asks if ask.environment == environment]
-        return sorted(asked, key=lambda ask: ask.moment)
+        issued = [command for command in self.commands if command.environment == environment]
+        return sorted(issued, key=lambda command: command.moment)
 
     @property
-    def closed(self) -> list[Ask]:
+    def closed(self) -> list[IssuedCommand]:
         """The closed pull requests."""
-        return [ask for ask in self.asks if isinstance(ask.step, s.ClosePullRequest)]
+        return [
+            command for command in self.commands if isinstance(command.step, s.ClosePullRequest)
+        ]
 
 
 class Player:
@@ -111,13 +113,13 @@ class Player:
         for name in story.names:
             record = self._account.record(name)
             if record and record["status"] == "READY":
-                story.proven[name] = len(story.asks)
+                story.proven[name] = len(story.commands)
 
     # --- steps -----------------------------------------------------------------------------------
 
     def _do(self, step: s.Step, index: int, story: Story) -> None:
-        if isinstance(step, s.Asked):
-            self._ask(step, index, story)
+        if isinstance(step, s.Command):
+            self._issue(step, index, story)
             return
         account, accidents = self._account, self._account.accidents
         name = story.names[step.environment] if step.environment < len(story.names) else ""
@@ -132,8 +134,8 @@ class Player:
                 account.cloud.push_image(s.PUSHED_REPOSITORY, s.PUSHED_TAG)
             case s.StopExecution():
                 stopped = account.stop_running(lambda content: _concerns(content, name))
-                for ask in story.of(name) if stopped else ():
-                    ask.stopped = True
+                for command in story.of(name) if stopped else ():
+                    command.stopped = True
             case s.KillTask():
                 self._kill_task(name)
             case (
@@ -173,24 +175,24 @@ class Player:
             case s.Sweep():
                 account.sweep()
             case s.DayPasses() | s.LeaseEnds():
-                story.leases_ended = len(story.asks)
+                story.leases_ended = len(story.commands)
                 account.cloud.pass_time(DAY if isinstance(step, s.DayPasses) else LEASES)
             case _:
                 raise AssertionError(step)
 
-    def _ask(self, step: s.Asked, index: int, story: Story) -> None:
+    def _issue(self, step: s.Command, index: int, story: Story) -> None:
         account = self._account
         moment = datetime.now(UTC)
-        if isinstance(step, s.Create) and step.early and story.asks:
-            moment = min(ask.moment for ask in story.asks) - timedelta(seconds=1)
+        if isinstance(step, s.Create) and step.early and story.commands:
+            moment = min(command.moment for command in story.commands) - timedelta(seconds=1)
         closes = isinstance(step, s.ClosePullRequest)
         name = "" if closes else story.names[step.environment]
-        ask = Ask(step, name, moment, f"{story.seed}-{self._number}-{index}")
-        story.asks.append(ask)
+        command = IssuedCommand(step, name, moment, f"{story.seed}-{self._number}-{index}")
+        story.commands.append(command)
         if isinstance(step, s.Create | s.Delete):
             story.touched_by_hand.discard(name)
         intent = {
-            "id": ask.intent_id,
+            "id": command.intent_id,
             "at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         if step.event is not None:
@@ -198,9 +200,9 @@ class Player:
             account.put(*self._event(step, story, intent))
             return
         machine, content = self._execution(step, story)
-        ask.execution = account.start(machine, content)
+        command.execution = account.start(machine, content)
 
-    def _execution(self, step: s.Asked, story: Story) -> tuple[str, Json]:
+    def _execution(self, step: s.Command, story: Story) -> tuple[str, Json]:
         name = story.names[step.environment]
         match step:
             case s.Create():
@@ -217,7 +219,7 @@ class Player:
                 return "ExtendLease", {"environment": name, "ttl": step.ttl}
         raise AssertionError(step)
 
-    def _event(self, step: s.Asked, story: Story, intent: Json) -> tuple[str, Json]:
+    def _event(self, step: s.Command, story: Story, intent: Json) -> tuple[str, Json]:
         match step:
             case s.ClosePullRequest():
                 closed = {

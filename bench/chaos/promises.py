@@ -12,7 +12,7 @@ from typing import Any
 from bench.chaos import scenario as s
 from bench.chaos.account import Account
 from bench.chaos.neighbours import FOREIGN_SERVICE
-from bench.chaos.playing import DEADLINE, LEASES, Ask, Player, Story
+from bench.chaos.playing import DEADLINE, LEASES, IssuedCommand, Player, Story
 from bivouac.environment.record import HELD, unpacked
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ NOT_FOR_PEOPLE = re.compile(r'Traceback|stackTrace|"errorType"|File "/|requestId
 @dataclass(frozen=True)
 class Violation:
     promise: str
-    told: str
+    detail: str
 
 
 class Promises:
@@ -88,14 +88,14 @@ class Promises:
     def _at_rest(self, story: Story) -> Iterator[Violation]:
         if story.not_at_rest:
             yield Violation("everything comes to an end", f"still runs: {story.not_at_rest}")
-        told = self._account.undelivered()
+        undelivered = self._account.undelivered()
         for name in story.names:
             record = self._account.record(name)
             if name in story.record_lost:
                 continue
             if record and record["status"] == "READY":
                 yield from self._ready_is_true(name, record)
-            yield from self._newest_holds(story, name, record, told)
+            yield from self._newest_holds(story, name, record, undelivered)
             yield from self._proven_is_kept(story, name, record)
             yield from self._lease_holds(story, name, record)
 
@@ -119,13 +119,13 @@ class Promises:
             yield Violation("READY is true", f"{name}: has {sorted(extra)}, which nobody asked for")
 
     def _newest_holds(
-        self, story: Story, name: str, record: Json | None, told: list[str]
+        self, story: Story, name: str, record: Json | None, undelivered: list[str]
     ) -> Iterator[Violation]:
         newest = _newest_life(story, name)
-        if newest is None or _is_lost(newest) or story.asks.index(newest) < story.leases_ended:
+        if newest is None or _is_lost(newest) or story.commands.index(newest) < story.leases_ended:
             return
         status = record["status"] if record else None
-        if self._was_told(newest, told):
+        if self._was_informed(newest, undelivered):
             return
         if isinstance(newest.step, s.Create):
             if self._outcome(newest).get("outcome") == "OUTDATED":
@@ -146,10 +146,14 @@ class Promises:
         """A proven environment is only deleted on request."""
         if name not in story.proven or story.leases_ended > story.proven[name]:
             return
-        since = story.asks[story.proven[name] :]
-        deletes = [ask for ask in since if _deletes(ask, name)]
-        early = [ask for ask in since if isinstance(ask.step, s.Create) and ask.step.early]
-        waiting = [ask for ask in story.of(name) if ask.step.event is s.Fate.LATE]
+        since = story.commands[story.proven[name] :]
+        deletes = [command for command in since if _deletes(command, name)]
+        early = [
+            command
+            for command in since
+            if isinstance(command.step, s.Create) and command.step.early
+        ]
+        waiting = [command for command in story.of(name) if command.step.event is s.Fate.LATE]
         if deletes or early or waiting or story.leases_ended:
             return
         if record is None or record["status"] not in (*LIVES, "SCHEDULED"):
@@ -160,14 +164,14 @@ class Promises:
         """It ends by itself, and not before the end that an extension has named."""
         lives = record is not None and record["status"] in (*LIVES, "SCHEDULED")
         if record and lives and f"{name}-expiry" not in self._account.schedules(name):
-            told = f"{name}: nothing ends it at {record['expiresAt']}"
-            yield Violation("a lease ends by itself", told)
-        if lives or any(_deletes(ask, name) for ask in story.asks):
+            detail = f"{name}: nothing ends it at {record['expiresAt']}"
+            yield Violation("a lease ends by itself", detail)
+        if lives or any(_deletes(command, name) for command in story.commands):
             return
-        for ask in story.of(name):
-            if not isinstance(ask.step, s.Extend) or not story.proven.get(name):
+        for command in story.of(name):
+            if not isinstance(command.step, s.Extend) or not story.proven.get(name):
                 continue
-            ends = self._outcome(ask).get("expiresAt")
+            ends = self._outcome(command).get("expiresAt")
             if ends and datetime.fromisoformat(ends) > datetime.now(UTC):
                 yield Violation("an extension holds", f"{name}: until {ends}, and it is gone")
 
@@ -184,8 +188,8 @@ class Promises:
                 self._account.at_rest(30)
                 ended = self._account.execution(arn)
                 if ended["status"] != "SUCCEEDED":
-                    told = f"{name}: {ended['status']} {ended.get('cause', '')[:500]}"
-                    yield Violation("an unchanged create succeeds", told)
+                    detail = f"{name}: {ended['status']} {ended.get('cause', '')[:500]}"
+                    yield Violation("an unchanged create succeeds", detail)
                     break
                 if self._running(name) == before:
                     break
@@ -265,61 +269,65 @@ class Promises:
         for ended in self._ended:
             cause = ended.get("cause", "")
             if ended.get("error") == OUT_OF_ROOM:
-                told = f"{ended['executionArn'].rpartition(':')[2]}: {cause[:300]}"
-                yield Violation("what is accepted finds room", told)
+                detail = f"{ended['executionArn'].rpartition(':')[2]}: {cause[:300]}"
+                yield Violation("what is accepted finds room", detail)
             if ended["status"] == "FAILED" and (not cause or NOT_FOR_PEOPLE.search(cause)):
                 name = ended["executionArn"].rpartition(":")[2]
-                told = f"{name}: {ended.get('error')} {cause[:300]!r}"
-                yield Violation("causes are for people", told)
+                detail = f"{name}: {ended.get('error')} {cause[:300]!r}"
+                yield Violation("causes are for people", detail)
         for name in story.names:
             record = self._account.record(name) or {}
             failure = json.dumps(record.get("failure", ""))
             if NOT_FOR_PEOPLE.search(failure):
                 yield Violation("causes are for people", f"{name}: {failure[:300]}")
 
-    def _was_told(self, ask: Ask, told: list[str]) -> bool:
+    def _was_informed(self, command: IssuedCommand, undelivered: list[str]) -> bool:
         """The requester learns that it was not done: from the execution, or from the queue. Nobody
         reads a deletion that an event has started."""
-        looks = bool(ask.execution) or isinstance(ask.step, s.Create)
-        if looks and any(each["status"] != "SUCCEEDED" for each in self._executions_of(ask)):
+        looks = bool(command.execution) or isinstance(command.step, s.Create)
+        if looks and any(each["status"] != "SUCCEEDED" for each in self._executions_of(command)):
             return True
-        named = re.compile(rf"\b{re.escape(ask.intent_id)}\b")
-        return ask.stopped or any(map(named.search, told))
+        named = re.compile(rf"\b{re.escape(command.intent_id)}\b")
+        return command.stopped or any(map(named.search, undelivered))
 
-    def _outcome(self, ask: Ask) -> Json:
-        outputs = [json.loads(each.get("output") or "{}") for each in self._executions_of(ask)]
+    def _outcome(self, command: IssuedCommand) -> Json:
+        outputs = [json.loads(each.get("output") or "{}") for each in self._executions_of(command)]
         return outputs[-1] if outputs and isinstance(outputs[-1], dict) else {}
 
-    def _executions_of(self, ask: Ask) -> list[Json]:
+    def _executions_of(self, command: IssuedCommand) -> list[Json]:
         """The one that was started, or those that its event has started."""
-        if ask.execution:
-            return [self._account.execution(ask.execution)]
-        return [each for each in self._ended if f'"{ask.intent_id}"' in each["input"]]
+        if command.execution:
+            return [self._account.execution(command.execution)]
+        return [each for each in self._ended if f'"{command.intent_id}"' in each["input"]]
 
 
-def _newest_life(story: Story, name: str) -> Ask | None:
+def _newest_life(story: Story, name: str) -> IssuedCommand | None:
     """The last one meant to create or delete it."""
-    life = [ask for ask in story.asks if isinstance(ask.step, s.Create) and ask.environment == name]
-    life += [ask for ask in story.asks if _deletes(ask, name)]
+    life = [
+        command
+        for command in story.commands
+        if isinstance(command.step, s.Create) and command.environment == name
+    ]
+    life += [command for command in story.commands if _deletes(command, name)]
     if not life:
         return None
-    newest = max(life, key=lambda ask: ask.moment)
+    newest = max(life, key=lambda command: command.moment)
     if isinstance(newest.step, s.ClosePullRequest):
-        created = [ask for ask in life if isinstance(ask.step, s.Create)]
+        created = [command for command in life if isinstance(command.step, s.Create)]
         if not created:
             return None
-        last = max(created, key=lambda ask: ask.moment)
+        last = max(created, key=lambda command: command.moment)
         assert isinstance(last.step, s.Create)
         if last.step.request.pull_request != newest.step.environment or _is_lost(last):
             return None
     return newest
 
 
-def _deletes(ask: Ask, name: str) -> bool:
-    if isinstance(ask.step, s.Delete):
-        return ask.environment == name
-    return isinstance(ask.step, s.ClosePullRequest)
+def _deletes(command: IssuedCommand, name: str) -> bool:
+    if isinstance(command.step, s.Delete):
+        return command.environment == name
+    return isinstance(command.step, s.ClosePullRequest)
 
 
-def _is_lost(ask: Ask) -> bool:
-    return ask.step.event is s.Fate.LOST
+def _is_lost(command: IssuedCommand) -> bool:
+    return command.step.event is s.Fate.LOST

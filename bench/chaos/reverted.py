@@ -46,7 +46,7 @@ def _in(module: ModuleType, mended: str, before: str) -> Change:
 
 @dataclass(frozen=True)
 class Mend:
-    told: str
+    description: str
     breaks: frozenset[str]
     """Promises, one of which does not hold without it."""
     changes: tuple[Change, ...]

@@ -117,47 +117,47 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Asked(Step):
+class Command(Step):
     """Somebody requests something: by starting an execution, or by an event with that fate."""
 
     event: Fate | None = None
 
 
 @dataclass(frozen=True)
-class Create(Asked):
+class Create(Command):
     request: Request = Request((Service("web"),))
     early: bool = False
     """It was meant before everything requested until now, and arrives late."""
 
 
 @dataclass(frozen=True)
-class Redeploy(Asked):
+class Redeploy(Command):
     service: str = "web"
     image: str = GOOD_IMAGES[1]
 
 
 @dataclass(frozen=True)
-class Delete(Asked):
+class Delete(Command):
     pass
 
 
 @dataclass(frozen=True)
-class ClosePullRequest(Asked):
+class ClosePullRequest(Command):
     """Always an event; `environment` is the pull request's number."""
 
 
 @dataclass(frozen=True)
-class Sleep(Asked):
+class Sleep(Command):
     pass
 
 
 @dataclass(frozen=True)
-class Wake(Asked):
+class Wake(Command):
     pass
 
 
 @dataclass(frozen=True)
-class Extend(Asked):
+class Extend(Command):
     ttl: str = "2d"
 
 
@@ -319,15 +319,15 @@ class Scenario:
         steps = self.steps[:first] + self.steps[first + count :]
         return Scenario(self.seed, steps, self.trouble)
 
-    def told(self) -> list[str]:
+    def described(self) -> list[str]:
         """A line for each step."""
-        lines = [_told(step) for step in self.steps]
+        lines = [_described(step) for step in self.steps]
         if self.trouble:
             lines.append(f"(at the end of the lease {self.trouble})")
         return lines
 
 
-def _told(step: Step) -> str:
+def _described(step: Step) -> str:
     given: Mapping[str, Any] = {
         field.name: value
         for field in fields(step)

@@ -34,7 +34,7 @@ def test_a_scenario_can_be_shrunk_and_is_printed_step_by_step() -> None:
     smaller = scenario.without(1, 2)
     assert len(smaller.steps) == len(scenario.steps) - 2
     assert smaller.steps[0] == scenario.steps[0]
-    assert scenario.told()[0].startswith("Create(environment=0")
+    assert scenario.described()[0].startswith("Create(environment=0")
 
 
 @pytest.mark.parametrize("name", MENDS)

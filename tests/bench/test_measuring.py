@@ -97,7 +97,7 @@ def test_an_interrupted_benchmark_leaves_no_command_running() -> None:
 
     def interrupt(silent: socket.socket) -> None:
         connections.append(silent.accept()[0])
-        stop.ask()
+        stop.request()
 
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         silent.settimeout(20)

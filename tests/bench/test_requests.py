@@ -26,10 +26,10 @@ def test_the_same_seed_makes_the_same_requests() -> None:
 def test_every_feature_is_among_the_valid_requests() -> None:
     made = list(requests.cases(requests.CASES, 1))
     assert len(made) >= 2_000
-    valid = {name for case in made if not case.told for name in case.features}
+    valid = {name for case in made if not case.mistakes for name in case.features}
     assert valid == set(request_features.FEATURES)
-    told = {name for case in made for name, _ in case.told}
-    assert {mistake.name for mistake in MISTAKES} <= told
+    drawn = {name for case in made for name, _ in case.mistakes}
+    assert {mistake.name for mistake in MISTAKES} <= drawn
 
 
 def test_every_mistake_says_where_it_is_written() -> None:

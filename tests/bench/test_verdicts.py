@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bench import verdicts
-from bench.verdicts import Evidence, Said, Seen, Word, judged
+from bench.verdicts import Evidence, Failure, Verdict, Word, judged
 
 READY_AT = 40.0
 SLACK = 2.0
-FAILURES = (Seen(10.0, "exit 1"), Seen(30.0, "exit 1"), Seen(50.0, "SERVICE_DEPLOYMENT_FAILED"))
+FAILURES = (
+    Failure(10.0, "exit 1"),
+    Failure(30.0, "exit 1"),
+    Failure(50.0, "SERVICE_DEPLOYMENT_FAILED"),
+)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +32,12 @@ FAILURES = (Seen(10.0, "exit 1"), Seen(30.0, "exit 1"), Seen(50.0, "SERVICE_DEPL
 def test_a_verdict_is_compared_with_the_deployments_outcome(
     word: Word, at: float, heals: bool, expected: str
 ) -> None:
-    assert judged(Said(word, at), heals, READY_AT, SLACK) == expected
+    assert judged(Verdict(word, at), heals, READY_AT, SLACK) == expected
 
 
 def test_healthy_is_wrong_if_it_never_was_healthy() -> None:
-    said = Said("HEALTHY", 500.0)
-    assert judged(said, heals=True, ready_at=None, slack=SLACK) == verdicts.CONTENT_TOO_EARLY
+    verdict = Verdict("HEALTHY", 500.0)
+    assert judged(verdict, heals=True, ready_at=None, slack=SLACK) == verdicts.CONTENT_TOO_EARLY
 
 
 def test_no_verdict_is_late_and_not_wrong() -> None:

@@ -17,10 +17,10 @@ from bench.chaos.running import play_all, play_in_processes
 )
 def test_every_promise_holds(seed: int) -> None:
     (played,) = play_all([drawn(seed)], shrink=False)
-    assert played.violations == [], played.scenario.told()
+    assert played.violations == [], played.scenario.described()
 
 
 def test_in_a_process_of_its_own_every_promise_holds() -> None:
     """As the benchmark plays: a sweep meets a create, and a sleep comes after."""
     (played,) = play_in_processes([drawn(285)], processes=2)
-    assert played.violations == [], played.scenario.told()
+    assert played.violations == [], played.scenario.described()

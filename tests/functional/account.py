@@ -237,7 +237,7 @@ class BivouacAccount:
         return EventBus(self.client("events"), EVENT_BUS)
 
     @property
-    def told(self) -> list[tuple[str, dict[str, Any]]]:
+    def published(self) -> list[tuple[str, dict[str, Any]]]:
         """Detail type and detail of each event that was put on the bus."""
         entries = [
             entry

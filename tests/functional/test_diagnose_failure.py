@@ -265,7 +265,7 @@ def test_a_superseded_create_leaves_the_record_alone(account: BivouacAccount) ->
     answer = diagnosed(account, failure={"Error": "SupersededError", "Cause": "x"})
     assert answer["superseded"] is True
     assert account.record().status is Status.CREATING
-    assert account.told == []
+    assert account.published == []
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.DEGRADED])
@@ -282,7 +282,7 @@ def test_an_environment_recorded_as_ready_stays_ready(
     assert "is READY" in answer["cause"]
     record = account.record()
     assert (record.status, record.failure) == (status, {})
-    assert account.told == []
+    assert account.published == []
 
 
 def test_the_diagnosis_is_published_and_a_repetition_is_the_same_event(
@@ -291,7 +291,7 @@ def test_the_diagnosis_is_published_and_a_repetition_is_the_same_event(
     for _ in range(2):
         diagnosed(held, progress=failed(PULL, EXITED))
         held.pass_time(60)
-    (type_, first), (_, again) = held.told
+    (type_, first), (_, again) = held.published
     assert type_ == "EnvironmentFailed"
     assert (first["status"], first["generation"]) == ("FAILED", 1)
     told = ("error", "category", "cause")

@@ -33,7 +33,7 @@ def not_taken(code: str) -> dict[str, object]:
 
 def test_events_go_to_the_stacks_bus_with_our_source(account: BivouacAccount) -> None:
     account.bus.publish(EVENT)
-    assert account.told == [("LeakRepaired", EVENT.detail)]
+    assert account.published == [("LeakRepaired", EVENT.detail)]
     (request,) = account.requests
     assert '"EventBusName": "bivouac", "Source": "bivouac"' in request["body"].decode()
 

@@ -96,7 +96,7 @@ def test_a_stopped_create_is_published_and_deleted(held: BivouacAccount) -> None
     assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", AFTER_FIRST)
     assert status_of(held) is Status.FAILED
     assert AFTER_FIRST in deletions(held)
-    ((kind, detail),) = held.told
+    ((kind, detail),) = held.published
     assert kind == "EnvironmentFailed"
     assert detail["diagnosis"]["error"] == "ABORTED"
 
@@ -106,7 +106,7 @@ def test_a_repetition_changes_nothing(held: BivouacAccount) -> None:
     followed(held, ended())
     followed(held, ended())
     assert deletions(held).count(AFTER_FIRST) == 1
-    assert len({detail["id"] for _, detail in held.told}) == 1
+    assert len({detail["id"] for _, detail in held.published}) == 1
 
 
 def test_the_last_function_of_a_stopped_create_is_awaited(held: BivouacAccount) -> None:
@@ -120,7 +120,7 @@ def test_a_stopped_create_that_keeps_failures_is_only_published(account: Bivouac
     assert followed(account, ended(status="TIMED_OUT"))["started"] is None
     assert status_of(account) is Status.FAILED
     assert deletions(account) == ["of-another"]
-    assert [kind for kind, _ in account.told] == ["EnvironmentFailed"]
+    assert [kind for kind, _ in account.published] == ["EnvironmentFailed"]
 
 
 def test_a_stopped_redeploy_deletes_nothing(account: BivouacAccount) -> None:
@@ -253,7 +253,7 @@ class TestUnanswered:
         """It was refused while it was opening the environment, after the record was written."""
         answer = followed(held, self.refused("ForeignResourceError", intent=self.INTENT))
         assert (answer["status"], answer["started"]) == ("FOLLOWED_UP", AFTER_FIRST)
-        assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
+        assert [kind for kind, _ in held.published] == ["EnvironmentFailed"]
 
     def test_a_failure_after_the_opening_is_not_raised_here(self, held: BivouacAccount) -> None:
         self.follows(held, {LIFECYCLE: self.LATER})
@@ -416,7 +416,7 @@ def test_a_failure_that_cannot_be_published_is_still_deleted_and_the_sweep_publi
 
     held.invoke("sweep_environments", {"dryRun": False})
 
-    assert "EnvironmentFailed" in [kind for kind, _ in held.told]
+    assert "EnvironmentFailed" in [kind for kind, _ in held.published]
 
 
 def test_a_kill_between_recording_and_publishing_is_repaired_by_the_next_try(
@@ -431,7 +431,7 @@ def test_a_kill_between_recording_and_publishing_is_repaired_by_the_next_try(
     followed(held, ended())
     followed(held, ended())
 
-    assert [kind for kind, _ in held.told] == ["EnvironmentFailed"]
+    assert [kind for kind, _ in held.published] == ["EnvironmentFailed"]
     assert AFTER_FIRST in deletions(held)
 
 
@@ -442,7 +442,7 @@ class TestRecordedAtTheEnd:
         held.records.finish("demo", 1, Status.READY)
         held.forget_calls()
         followed(held, ended(status="FAILED", error="Runtime.ExitError"))
-        assert [kind for kind, _ in held.told] == ["EnvironmentReady"]
+        assert [kind for kind, _ in held.published] == ["EnvironmentReady"]
         assert status_of(held) is Status.READY
         assert deletions(held) == ["of-another"]
 

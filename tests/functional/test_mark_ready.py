@@ -181,7 +181,7 @@ def test_a_superseded_create_marks_nothing_ready(account: BivouacAccount) -> Non
     account.holds(account.planned(environment()), generation=2)
     with pytest.raises(errors.SupersededError):
         marked(account, event())
-    assert account.told == []
+    assert account.published == []
 
 
 def test_ready_is_published_and_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
@@ -189,7 +189,7 @@ def test_ready_is_published_and_a_repetition_is_the_same_event(account: BivouacA
     account.invoke("mark_ready", event())
     account.pass_time(60)
     account.invoke("mark_ready", event())
-    (type_, first), (_, again) = account.told
+    (type_, first), (_, again) = account.published
     assert type_ == "EnvironmentReady"
     assert {key: first[key] for key in ("name", "status", "generation", "cluster")} == {
         "name": "demo",
@@ -213,7 +213,7 @@ def test_an_unproven_environment_is_not_published(account: BivouacAccount) -> No
     account.holds(account.planned(environment()))
     with pytest.raises(errors.NotProvenError):
         marked(account, event("NG"))
-    assert account.told == []
+    assert account.published == []
 
 
 def refusing(account: BivouacAccount, code: str = "InternalFailure") -> Stubber:
@@ -249,14 +249,14 @@ def test_an_unpublished_environment_is_ready_and_the_sweep_publishes_it(
 
     account.invoke("sweep_environments", {"dryRun": False})
 
-    ((kind, detail),) = account.told
+    ((kind, detail),) = account.published
     assert (kind, detail["status"]) == ("EnvironmentReady", "READY")
     assert [edge["to"] for edge in detail["edges"]] == ["web:web"]
     assert [service["name"] for service in detail["services"]] == ["web"]
     assert untold(account) == ""
     account.forget_calls()
     account.invoke("sweep_environments", {"dryRun": False})
-    assert "EnvironmentReady" not in [kind for kind, _ in account.told]
+    assert "EnvironmentReady" not in [kind for kind, _ in account.published]
 
 
 def test_the_event_has_the_lease_that_was_extended_meanwhile(account: BivouacAccount) -> None:
@@ -264,7 +264,7 @@ def test_the_event_has_the_lease_that_was_extended_meanwhile(account: BivouacAcc
     record = account.holds(account.planned(environment()))
     account.records.extend(record, "2030-01-02T00:00:00Z", Extension(account.now(), None))
     answer = marked(account, event())
-    ((_, told),) = account.told
+    ((_, told),) = account.published
     assert answer["expiresAt"] == told["expiresAt"] == "2030-01-02T00:00:00Z"
 
 

@@ -79,7 +79,7 @@ class TestReady:
         ready(account)
         end_task(account)
         assert rechecked(account) == {"demo": "READY"}
-        assert account.told == []
+        assert account.published == []
 
     @pytest.mark.parametrize(
         "event",
@@ -126,7 +126,7 @@ class TestDegraded:
         failure = account.record().failure
         assert failure["category"] == "container exit"
         assert "exited with code 3" in failure["cause"]
-        ((kind, detail),) = account.told
+        ((kind, detail),) = account.published
         assert kind == "EnvironmentDegraded"
         assert detail["diagnosis"]["cause"] == failure["cause"]
 
@@ -150,7 +150,7 @@ class TestDegraded:
         rechecked(account)
         account.pass_time(A_QUARTER_OF_AN_HOUR)
         rechecked(account)
-        assert len({detail["id"] for _, detail in account.told}) == 1
+        assert len({detail["id"] for _, detail in account.published}) == 1
         assert account.record().status is Status.DEGRADED
 
     @pytest.mark.parametrize("error", [ThrottledError("slow down"), FunctionKilledError()])
@@ -173,8 +173,8 @@ class TestDegraded:
         assert account.record().status is Status.DEGRADED
         account.invoke("sweep_environments", {"dryRun": False})
         rechecked(account)
-        assert "EnvironmentDegraded" in [kind for kind, _ in account.told]
-        assert len({detail["id"] for kind, detail in account.told if "Degraded" in kind}) == 1
+        assert "EnvironmentDegraded" in [kind for kind, _ in account.published]
+        assert len({detail["id"] for kind, detail in account.published if "Degraded" in kind}) == 1
 
     def test_a_create_that_takes_it_meanwhile_is_not_disturbed(
         self, account: BivouacAccount

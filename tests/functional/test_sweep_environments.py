@@ -186,7 +186,7 @@ class TestExpired:
     def test_a_finding_is_logged_and_counted(self, account: BivouacAccount) -> None:
         live(account, ends_in=OVERDUE, armed=False)
         swept(account)
-        ((kind, detail),) = account.told
+        ((kind, detail),) = account.published
         assert kind == "LeakRepaired"
         assert detail["leak"].startswith("expired and alive")
         assert detail["repair"] == "starts a deletion"
@@ -313,7 +313,7 @@ class TestReady:
         """The reasons; found by a dry run, and acted on by the sweep after it."""
         assert kinds(swept(account)) == [("demo", "no longer as proven")]
         assert account.record().status is Status.DEGRADED
-        ((kind, detail),) = account.told
+        ((kind, detail),) = account.published
         assert kind == "EnvironmentDegraded"
         assert account.record().untold == ""
         return str(detail["diagnosis"]["cause"])
@@ -469,7 +469,7 @@ class TestDied:
         assert list(deletions(account)) == [
             name for name in deletions(account) if OF_SWEEP.fullmatch(name)
         ]
-        assert {kind for kind, _ in account.told} == {"EnvironmentFailed", "LeakRepaired"}
+        assert {kind for kind, _ in account.published} == {"EnvironmentFailed", "LeakRepaired"}
 
     def test_a_published_end_with_nothing_to_do_is_not_found_again(
         self, account: BivouacAccount
@@ -479,7 +479,7 @@ class TestDied:
         account.pass_time(900)
         account.forget_calls()
         assert swept(account) == []
-        assert account.told == []
+        assert account.published == []
 
     def test_a_follow_up_is_reported_once(self, account: BivouacAccount) -> None:
         """A broken up is started once more; the end of that one reports itself."""
@@ -493,7 +493,7 @@ class TestDied:
         account.client("stepfunctions").stop_execution(executionArn=execution(again))
         account.pass_time(900)
         assert outcomes(account) == ["LEFT_ALONE"]
-        assert account.told == []
+        assert account.published == []
 
     def test_a_running_execution_is_left_alone(self, account: BivouacAccount) -> None:
         live(account, status=Status.CREATING, execution=account.start_execution("first"))
@@ -529,7 +529,7 @@ class TestOrphans:
         assert (record.status, record.expires_at) == (Status.ORPHANED, goes_at)
         assert armed_for(orphaned) == goes_at
         assert orphaned.changes == []
-        told = [detail for kind, detail in orphaned.told if kind == "OrphanFound"]
+        told = [detail for kind, detail in orphaned.published if kind == "OrphanFound"]
         assert {detail["resource"]["kind"] for detail in told} == {
             "cluster",
             "namespace",

@@ -28,7 +28,7 @@ def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any)
 def test_the_warning_has_the_command_that_extends_the_lease(account: BivouacAccount) -> None:
     held(account, generation=3)
     assert warned(account) == "WARNED"
-    ((detail_type, detail),) = account.told
+    ((detail_type, detail),) = account.published
     assert detail_type == "EnvironmentExpiring"
     assert (detail["name"], detail["generation"]) == ("demo", 3)
     assert (detail["expiresAt"], detail["warningSeconds"]) == (ENDS, 1800)
@@ -47,7 +47,7 @@ def test_the_warning_has_the_command_that_extends_the_lease(account: BivouacAcco
 def test_extend_lease_accepts_the_command(account: BivouacAccount) -> None:
     held(account)
     warned(account)
-    ((_, detail),) = account.told
+    ((_, detail),) = account.published
     asked = json.loads(shlex.split(detail["extendWith"])[-1])
     answer = account.invoke("extend_lease", account.asked(asked))
     assert answer["outcome"] == "UNCHANGED"  # ENDS lies beyond the cap of today's lease
@@ -59,14 +59,14 @@ def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
     warned(account)
     account.pass_time(60)
     warned(account)
-    first, second = (detail["id"] for _, detail in account.told)
+    first, second = (detail["id"] for _, detail in account.published)
     assert first == second
 
 
 def test_an_extended_lease_gets_no_warning_for_its_old_end(account: BivouacAccount) -> None:
     held(account)
     assert warned(account, "2029-12-31T12:00:00Z") == "OUTDATED"
-    assert account.told == []
+    assert account.published == []
 
 
 @pytest.mark.parametrize("status", [Status.DELETING, Status.NOT_DELETED, Status.DELETED])
@@ -75,7 +75,7 @@ def test_an_environment_that_is_being_deleted_gets_no_warning(
 ) -> None:
     held(account, status)
     assert warned(account) == "OUTDATED"
-    assert account.told == []
+    assert account.published == []
 
 
 def test_an_unknown_environment_gets_no_warning(account: BivouacAccount) -> None:

@@ -274,7 +274,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
 def test_the_receipt_is_published(account: BivouacAccount) -> None:
     deleting(account)
     receipt = written(account, item("web"))
-    ((type_, detail),) = account.told
+    ((type_, detail),) = account.published
     assert type_ == "EnvironmentDeleted"
     assert detail["receipt"] == {"name": receipt.pop("environment"), **receipt}
     assert (detail["name"], detail["generation"], detail["omitted"]) == ("demo", 1, 0)
@@ -284,7 +284,7 @@ def test_the_receipt_is_published(account: BivouacAccount) -> None:
 def test_an_incomplete_receipt_is_published(account: BivouacAccount) -> None:
     deleting(account)
     receipt = written(account, DENIED, item("shop"), look=STILL_THERE)
-    ((type_, detail),) = account.told
+    ((type_, detail),) = account.published
     assert type_ == "EnvironmentNotDeleted"
     assert detail["receipt"]["items"] == receipt["items"]
     assert (detail["status"], detail["expiresAt"]) == ("NOT_DELETED", account.record().expires_at)
@@ -295,7 +295,7 @@ def test_a_repetition_is_the_same_event(account: BivouacAccount) -> None:
     for _ in range(2):
         written(account, item("web"))
         account.pass_time(60)
-    (_, first), (_, again) = account.told
+    (_, first), (_, again) = account.published
     assert first["id"] == again["id"]
 
 
@@ -314,14 +314,14 @@ def test_the_sweep_publishes_a_receipt_that_could_not_be_published(
 
     account.invoke("sweep_environments", {"dryRun": False})
 
-    ((kind, detail),) = account.told
+    ((kind, detail),) = account.published
     assert kind == ("EnvironmentNotDeleted" if left else "EnvironmentDeleted")
     told = {entry["kind"] for entry in detail["receipt"]["items"]}
     assert told == {entry["kind"] for entry in receipt["items"]}
     assert (account.records.listed() == []) is not left
     account.forget_calls()
     account.invoke("sweep_environments", {"dryRun": False})
-    assert account.told == []
+    assert account.published == []
 
 
 class TestOfficeHours:

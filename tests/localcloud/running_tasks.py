@@ -52,7 +52,7 @@ def process_runtime(
 
 
 @dataclass(frozen=True)
-class Seen:
+class Report:
     """One call of the observer."""
 
     kind: str
@@ -63,7 +63,7 @@ class Witness:
     """A TaskObserver that remembers its calls, in order."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen] = []
+        self.seen: list[Report] = []
         self._changed = threading.Condition()
 
     def pull_failed(self, task_id: str, container: str, reason: str) -> None:
@@ -88,7 +88,7 @@ class Witness:
 
     def _remember(self, kind: str, *details: Any) -> None:
         with self._changed:
-            self.seen.append(Seen(kind, details))
+            self.seen.append(Report(kind, details))
             self._changed.notify_all()
 
     def wait_until(self, held: Callable[[], bool], what: str) -> None:
@@ -96,7 +96,7 @@ class Witness:
             assert self._changed.wait_for(held, PATIENCE), f"{what}; seen: {self.seen}"
 
     def sees_start_of(self, task: Task) -> None:
-        self.wait_until(lambda: Seen("started", (task.task_id,)) in self.seen, "no start")
+        self.wait_until(lambda: Report("started", (task.task_id,)) in self.seen, "no start")
 
     def sees_exit_of(self, task: Task, container: str) -> tuple[int, str | None]:
         """(exit code, reason)"""
@@ -111,7 +111,7 @@ class Witness:
         ]
 
     def sees_health(self, task: Task, container: str, status: HealthStatus) -> None:
-        expected = Seen("health", (task.task_id, container, status))
+        expected = Report("health", (task.task_id, container, status))
         self.wait_until(lambda: expected in self.seen, f"{container} never {status}")
 
     def sees_line(self, log: LogTarget, text: str) -> str:

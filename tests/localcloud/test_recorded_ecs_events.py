@@ -14,7 +14,7 @@ from tests.localcloud.member_by_member import assert_as_recorded, unknown_member
 from tests.localcloud.strict_cloud import Cloud, web_container
 
 
-class Told:
+class SentEvents:
     """The events of one account, as a rule's target gets them."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -31,8 +31,8 @@ class Told:
 
 
 @pytest.fixture
-def told(cloud: Cloud) -> Told:
-    return Told(cloud)
+def sent(cloud: Cloud) -> SentEvents:
+    return SentEvents(cloud)
 
 
 def a_life(cloud: Cloud) -> None:
@@ -48,22 +48,22 @@ def a_life(cloud: Cloud) -> None:
     cloud.wait()
 
 
-def test_a_task_that_was_scaled_in(cloud: Cloud, told: Told) -> None:
+def test_a_task_that_was_scaled_in(cloud: Cloud, sent: SentEvents) -> None:
     a_life(cloud)
-    assert_as_recorded("ecs-event-task-stopped-scaling", told.first(lastStatus="STOPPED"))
+    assert_as_recorded("ecs-event-task-stopped-scaling", sent.first(lastStatus="STOPPED"))
 
 
-def test_a_task_that_starts(cloud: Cloud, told: Told) -> None:
+def test_a_task_that_starts(cloud: Cloud, sent: SentEvents) -> None:
     a_life(cloud)
-    assert_as_recorded("ecs-event-task-provisioning", told.first(lastStatus="PROVISIONING"))
+    assert_as_recorded("ecs-event-task-provisioning", sent.first(lastStatus="PROVISIONING"))
 
 
-def test_a_tasks_event_has_members_of_its_description_only(cloud: Cloud, told: Told) -> None:
+def test_a_tasks_event_has_members_of_its_description_only(cloud: Cloud, sent: SentEvents) -> None:
     """The API's model has no events. Recorded ones have the members of a task, the event's time,
     and the status of agents under another name. None has a health status."""
     a_life(cloud)
     task = service_model("ecs").shape_for("Task")
-    for event in told.all():
+    for event in sent.all():
         if event["detail-type"] == "ECS Task State Change":
             unknown = unknown_members(task, event["detail"])
             assert {name.rsplit("[")[-1] for name in unknown} <= {".updatedAt", "0].status"}
@@ -71,21 +71,21 @@ def test_a_tasks_event_has_members_of_its_description_only(cloud: Cloud, told: T
 
 
 @pytest.mark.parametrize("state", ["in-progress", "completed"])
-def test_a_deployment(cloud: Cloud, told: Told, state: str) -> None:
+def test_a_deployment(cloud: Cloud, sent: SentEvents, state: str) -> None:
     a_life(cloud)
     name = f"SERVICE_DEPLOYMENT_{state.replace('-', '_').upper()}"
-    assert_as_recorded(f"ecs-event-deployment-{state}", told.first(eventName=name))
+    assert_as_recorded(f"ecs-event-deployment-{state}", sent.first(eventName=name))
 
 
-def test_a_steady_state(cloud: Cloud, told: Told) -> None:
+def test_a_steady_state(cloud: Cloud, sent: SentEvents) -> None:
     a_life(cloud)
-    steady = told.first(eventName="SERVICE_STEADY_STATE")
+    steady = sent.first(eventName="SERVICE_STEADY_STATE")
     assert_as_recorded("ecs-event-service-steady-state", steady)
 
 
-def test_repeatedly_failing_tasks(cloud: Cloud, told: Told) -> None:
+def test_repeatedly_failing_tasks(cloud: Cloud, sent: SentEvents) -> None:
     cloud.runtime.script("registry/web:1", pull_failed("CannotPullContainerError: not found"))
     cloud.running_web()
-    impaired = told.first(eventName="SERVICE_TASK_START_IMPAIRED")
+    impaired = sent.first(eventName="SERVICE_TASK_START_IMPAIRED")
     assert_as_recorded("ecs-event-service-task-start-impaired", impaired)
     assert "reason" not in impaired["detail"]

@@ -21,7 +21,7 @@ from localcloud.tasks.runtime import NEVER_STARTED, Container, HealthCheck, LogT
 from tests.localcloud.running_tasks import (
     APP_LOG,
     PROXY_LOG,
-    Seen,
+    Report,
     Witness,
     alias,
     answers,
@@ -308,7 +308,7 @@ class TestContainers:
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): "
             f"failed to resolve ref {image}: {image}: not found"
         )
-        expected = Seen("pull_failed", (missing.task_id, "app", reason))
+        expected = Report("pull_failed", (missing.task_id, "app", reason))
         witness.wait_until(lambda: expected in witness.seen, "no failed pull")
 
     def test_a_container_that_exits_is_reported_as_started_first(

@@ -34,7 +34,7 @@ def test_each_stack_works_and_outlives_the_other() -> None:
             assert created.output["cluster"] == f"{app.prefix}-demo"
         for app in both:
             assert found_by_a_sweep(app) == []
-            app.heard("demo", "EnvironmentReady")
+            app.published("demo", "EnvironmentReady")
 
         deleted = first.delete("demo")
         assert deleted.status == "SUCCEEDED", deleted.cause

@@ -266,7 +266,7 @@ def test_old_schedules_start_the_right_executions(updated: Updated) -> None:
         succeeded(app.next_of(machine, "hours", before))
         assert app.record("hours")["status"] == status
     app.fire("hours-warning")
-    app.heard("hours", "EnvironmentExpiring", "EnvironmentReady", "EnvironmentReady")
+    app.published("hours", "EnvironmentExpiring", "EnvironmentReady", "EnvironmentReady")
     app.expire("hours")
     succeeded(app.deletion_by_schedule("hours"))
     assert gone(app, "hours")

@@ -36,23 +36,23 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Result:
     good: bool
     words: str
 
 
-def probe(protocol: Protocol, port: int) -> Seen:
+def probe(protocol: Protocol, port: int) -> Result:
     answer = asking.ask(Question(protocol, "/", 200, 399), ("127.0.0.1", port))
-    return Seen(answer.good, answer.observed)
+    return Result(answer.good, answer.observed)
 
 
-def proof_client(protocol: Protocol, port: int) -> Seen:
+def proof_client(protocol: Protocol, port: int) -> Result:
     code, words = EdgeClient("127.0.0.1", str(port), protocol, "/", "200", "399").attempt()
-    return Seen(code == PROVEN, words)
+    return Result(code == PROVEN, words)
 
 
 ASKING = pytest.mark.parametrize("ask", [probe, proof_client], ids=["probe", "proof client"])
-Asking = Callable[[Protocol, int], Seen]
+Asking = Callable[[Protocol, int], Result]
 
 
 @ASKING
@@ -73,9 +73,9 @@ def test_a_real_server_is_asked_in_its_protocol(
     ask: Asking, protocol: Protocol, behaviour: str, good: bool, words: str
 ) -> None:
     with running(Http2Server(behaviour, "tcp:127.0.0.1:0")) as server:
-        seen = ask(protocol, port_of(server))
-    assert seen.good is good
-    assert words in seen.words
+        result = ask(protocol, port_of(server))
+    assert result.good is good
+    assert words in result.words
     assert server.asked == ["/" if protocol == "http2" else "/grpc.health.v1.Health/Check"]
 
 
@@ -166,15 +166,15 @@ def over_http2(*headers: tuple[str, str], flags: int = 4) -> bytes:
     return SETTINGS + edge_http2.frame(edge_http2.HEADERS, flags, 1, Encoder().encode(headers))
 
 
-def seen_in_time(ask: Asking, protocol: Protocol, act: Act) -> Seen:
+def result_in_time(ask: Asking, protocol: Protocol, act: Act) -> Result:
     """What it saw of such a server, within the time that an attempt has."""
     with serving(act) as port:
         began = time.monotonic()
-        seen = ask(protocol, port)
+        result = ask(protocol, port)
         took = time.monotonic() - began
     assert took < SECONDS + 1.0
-    assert len(seen.words) <= 200
-    return seen
+    assert len(result.words) <= 200
+    return result
 
 
 INFORMS = edge_http2.frame(
@@ -204,9 +204,9 @@ NO_PROOF_OF_HTTP2: dict[str, Act] = {
 def test_a_port_that_only_stays_open_is_no_proof_and_ends_in_time(
     ask: Asking, protocol: Protocol, name: str
 ) -> None:
-    seen = seen_in_time(ask, protocol, NO_PROOF_OF_HTTP2[name])
-    assert not seen.good
-    assert "nohttp2error" not in seen.words.lower()
+    result = result_in_time(ask, protocol, NO_PROOF_OF_HTTP2[name])
+    assert not result.good
+    assert "nohttp2error" not in result.words.lower()
 
 
 # --- HTTP/1.1 ------------------------------------------------------------------------------------
@@ -233,9 +233,9 @@ def test_no_server_holds_an_attempt_beyond_its_deadline_or_writes_what_it_wants(
     ask: Asking, name: str
 ) -> None:
     """A server has dripped its headers for 25 s, and 60 KB of one were kept."""
-    seen = seen_in_time(ask, "http", NO_PROOF_OF_HTTP[name])
-    assert not seen.good
-    assert SECRET not in seen.words
+    result = result_in_time(ask, "http", NO_PROOF_OF_HTTP[name])
+    assert not result.good
+    assert SECRET not in result.words
 
 
 def redirects(connection: socket.socket) -> None:
@@ -281,9 +281,9 @@ BODIES: dict[str, tuple[Protocol, Act, str]] = {
 @pytest.mark.parametrize("name", BODIES)
 def test_the_status_is_the_answer_whatever_becomes_of_the_body(ask: Asking, name: str) -> None:
     protocol, act, status = BODIES[name]
-    seen = seen_in_time(ask, protocol, act)
-    assert seen.good
-    assert status in seen.words
+    result = result_in_time(ask, protocol, act)
+    assert result.good
+    assert status in result.words
 
 
 @pytest.mark.parametrize(
@@ -304,9 +304,9 @@ def test_the_status_is_the_answer_whatever_becomes_of_the_body(ask: Asking, name
     ids=["http2", "http"],
 )
 def test_a_secret_in_a_header_is_not_shown(protocol: Protocol, answer: bytes, status: str) -> None:
-    seen = seen_in_time(probe, protocol, answers(answer))
-    assert status in seen.words
-    assert SECRET not in seen.words
+    result = result_in_time(probe, protocol, answers(answer))
+    assert status in result.words
+    assert SECRET not in result.words
 
 
 @given(st.binary(max_size=300))

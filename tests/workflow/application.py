@@ -96,24 +96,24 @@ class Listener:
         self._queue = self._sqs.create_queue(QueueName=name, Attributes={"Policy": policy})[
             "QueueUrl"
         ]
-        self._heard: list[Json] = []
+        self._events: list[Json] = []
         events = cloud.client("events")
         pattern = json.dumps({"source": ["bivouac"]})
         events.put_rule(Name="listener", EventBusName=bus, EventPattern=pattern)
         targets = [{"Id": "queue", "Arn": arn}]
         events.put_targets(Rule="listener", EventBusName=bus, Targets=targets)
 
-    def heard(self) -> list[Json]:
+    def events(self) -> list[Json]:
         """Every event so far."""
         while came := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get(
             "Messages"
         ):
             for message in came:
-                self._heard.append(json.loads(message["Body"]))
+                self._events.append(json.loads(message["Body"]))
                 self._sqs.delete_message(
                     QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"]
                 )
-        return self._heard
+        return self._events
 
 
 class Application:
@@ -455,7 +455,7 @@ class Application:
         )
         return {name: _plain(value) for name, value in item.items()} if item else None
 
-    def heard(self, environment: str, *types: str) -> list[Json]:
+    def published(self, environment: str, *types: str) -> list[Json]:
         """The published events about the environment: one detail for each type, and no more.
 
         A repetition has the same id, and does not count."""
@@ -464,7 +464,7 @@ class Application:
         def came() -> bool:
             ours = (
                 event
-                for event in self._listener.heard()
+                for event in self._listener.events()
                 # Versions before the status document named it otherwise (tests/stack)
                 if event["detail"].get("environment", event["detail"].get("name")) == environment
             )

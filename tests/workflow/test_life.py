@@ -38,7 +38,7 @@ class TestTutorial:
         assert schedule is not None
         assert schedule["ScheduleExpression"] == f"at({expires:%Y-%m-%dT%H:%M:%S})"
         assert schedule["Target"]["Arn"] == app.delete_machine
-        (ready,) = app.heard(name, "EnvironmentReady")
+        (ready,) = app.published(name, "EnvironmentReady")
         assert (ready["namespace"], ready["expiresAt"]) == (namespace, created.output["expiresAt"])
 
         deleted = app.delete(name)
@@ -54,7 +54,7 @@ class TestTutorial:
         assert record["status"] == "DELETED"
         receipt = deleted.output["receipt"]
         assert {"name": record["receipt"].pop("environment"), **record["receipt"]} == receipt
-        _, gone = app.heard(name, "EnvironmentReady", "EnvironmentDeleted")
+        _, gone = app.published(name, "EnvironmentReady", "EnvironmentDeleted")
         assert gone["receipt"]["items"] == deleted.output["receipt"]["items"]
         assert app.schedule(name) is None
         assert app.left(name, namespace) == []

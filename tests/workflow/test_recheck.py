@@ -36,7 +36,7 @@ def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application,
     degraded = app.until_status(name, "DEGRADED")
     assert degraded["failure"]["category"] == "container exit"
     assert "exited with code 3" in degraded["failure"]["cause"]
-    _, told = app.heard(name, "EnvironmentReady", "EnvironmentDegraded")
+    _, told = app.published(name, "EnvironmentReady", "EnvironmentDegraded")
     assert told["diagnosis"]["cause"] == degraded["failure"]["cause"]
 
     app.runtime.unscript(image)

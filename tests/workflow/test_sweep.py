@@ -44,7 +44,7 @@ def test_an_environment_that_lost_its_schedule_is_deleted(app: Application, name
 
     until_deleted(app, name)
 
-    _, leak, _ = app.heard(name, "EnvironmentReady", "LeakRepaired", "EnvironmentDeleted")
+    _, leak, _ = app.published(name, "EnvironmentReady", "LeakRepaired", "EnvironmentDeleted")
     assert leak["repair"] == "starts a deletion"
 
 

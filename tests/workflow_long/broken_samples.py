@@ -75,7 +75,7 @@ class Breakage:
     """Words of the next step."""
     within: float
     """Seconds from the request to the verdict."""
-    told: str = ""
+    cause: str = ""
     """Words of the rest of the cause: what the container printed, or who may not do what."""
     scripts: Mapping[str, Script] = field(default_factory=dict)
     """By the name of a container."""
@@ -88,7 +88,7 @@ class Breakage:
 
 
 @dataclass(frozen=True)
-class Told:
+class Diagnosis:
     category: str
     service: str
     next_step: str
@@ -576,7 +576,7 @@ def network() -> Iterator[None]:
         yield
 
 
-def told(number: int) -> Told:
+def diagnosis_of(number: int) -> Diagnosis:
     """What people are told of one of BREAKAGES."""
     broken = BREAKAGES[number]
     request = event(f"samples/{broken.sample}")
@@ -597,7 +597,7 @@ def told(number: int) -> Told:
             Machines(account, before_step=before).create(asked)
         except InvalidRequestError as refused:
             at = account.plane.clock.now() - began
-            return Told(REFUSED, broken.service, str(refused), str(refused), at)
+            return Diagnosis(REFUSED, broken.service, str(refused), str(refused), at)
         except NotReadyError as failed:
             at = account.plane.clock.now() - began
             return diagnosed(account, request["name"], failed.progress, at)
@@ -611,7 +611,7 @@ def images(request: Json) -> Iterator[str]:
             yield each["image"]
 
 
-def diagnosed(account: BivouacAccount, environment: str, progress: Json, at: float) -> Told:
+def diagnosed(account: BivouacAccount, environment: str, progress: Json, at: float) -> Diagnosis:
     """As the machine does it; what the record keeps."""
     state = {
         "environment": environment,
@@ -624,4 +624,6 @@ def diagnosed(account: BivouacAccount, environment: str, progress: Json, at: flo
     )["Item"]
     failure = json.loads(item["failure"]["S"])
     first = failure["verdicts"][0]
-    return Told(failure["category"], first["service"], first["next_step"], failure["cause"], at)
+    return Diagnosis(
+        failure["category"], first["service"], first["next_step"], failure["cause"], at
+    )

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 import pytest
 
 from tests.requests import EVENTS
-from tests.workflow_long.broken_samples import BREAKAGES, told
+from tests.workflow_long.broken_samples import BREAKAGES, diagnosis_of
 
 pytestmark = pytest.mark.xdist_group("workflow-broken-samples")
 
@@ -32,8 +32,8 @@ def test_every_sample_is_broken_in_six_ways_at_least() -> None:
 @pytest.mark.parametrize("number", range(len(BREAKAGES)), ids=[each.name for each in BREAKAGES])
 def test_a_broken_sample_is_diagnosed(elsewhere: Executor, number: int) -> None:
     broken = BREAKAGES[number]
-    found = elsewhere.submit(told, number).result()
+    found = elsewhere.submit(diagnosis_of, number).result()
     assert (found.category, found.service) == (broken.category, broken.service), found.cause
     assert broken.step in found.next_step
-    assert broken.told in found.cause
+    assert broken.cause in found.cause
     assert found.at <= broken.within

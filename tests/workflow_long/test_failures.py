@@ -132,7 +132,7 @@ class TestContainerThatExits:
         assert "connecting to postgres://app:[redacted]@db:5432" in failed.cause
         assert "hunter" not in failed.cause
         assert_gone(app, name)
-        told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
+        told, _ = app.published(name, "EnvironmentFailed", "EnvironmentDeleted")
         assert told["diagnosis"]["cause"] == failed.cause
         assert [verdict["service"] for verdict in told["diagnosis"]["verdicts"]] == ["web"]
 

@@ -123,7 +123,7 @@ class TestLease:
     ) -> None:
         succeeded(app.create(environment(name=name, lease={"ttl": "2h"})))
         app.fire(f"{name}-warning")
-        expiring, _ = app.heard(name, "EnvironmentExpiring", "EnvironmentReady")
+        expiring, _ = app.published(name, "EnvironmentExpiring", "EnvironmentReady")
         words = shlex.split(expiring["extendWith"])
         machine, asked = words[words.index("--state-machine-arn") + 1], json.loads(words[-1])
         kept = succeeded(app.ended(app.start(machine, asked)))

@@ -91,7 +91,7 @@ class TestStoppedAndLeftAlone:
 
         assert app.deletion_after_failure(name).status == "SUCCEEDED"
         app.assert_deleted(name)
-        told, _ = app.heard(name, "EnvironmentFailed", "EnvironmentDeleted")
+        told, _ = app.published(name, "EnvironmentFailed", "EnvironmentDeleted")
         assert "ended as ABORTED" in told["diagnosis"]["cause"]
 
     def test_a_stopped_deletion_starts_again(self, app: Application, name: str) -> None:
