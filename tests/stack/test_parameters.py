@@ -36,14 +36,11 @@ def deployed(cloud: LocalCloud, prefix: str, given: Mapping[str, str]) -> Applic
 
 
 def created(app: Application, request: dict[str, Any]) -> Ended:
-    ended = app.create(request)
-    assert ended.status == "SUCCEEDED", ended.cause
-    return ended
+    return app.create(request).succeeded()
 
 
 def deleted(app: Application, name: str) -> None:
-    ended = app.delete(name)
-    assert ended.status == "SUCCEEDED", ended.cause
+    app.delete(name).succeeded()
     assert app.left(name) == []
 
 

@@ -108,7 +108,7 @@ def tell_all_stories(app: Application, name: str) -> None:
 
 def changed_and_superseded(app: Application, name: str) -> None:
     service = event("tutorial")["services"][0]
-    assert app.create(environment(service, web(), name=name)).status == "SUCCEEDED"
+    app.create(environment(service, web(), name=name)).succeeded()
     seen(app, name)
     service["deploymentConfiguration"]["maximumPercent"] = 150
     service["taskDefinition"]["containerDefinitions"][0]["image"] = "nginx:1.27"
@@ -119,7 +119,7 @@ def changed_and_superseded(app: Application, name: str) -> None:
         second = app.start(app.create_machine, environment(service, name=name, cluster=insights))
         app.until_in(second, "Wait for running steps")
     assert app.ended(first).status == "ABORTED"
-    assert app.ended(second).status == "SUCCEEDED"
+    app.ended(second).succeeded()
 
 
 def seen(app: Application, name: str) -> None:
@@ -135,7 +135,7 @@ def expired(app: Application, name: str) -> None:
             denials.enter_context(app.denied(function, action))
         assert app.delete(name).status == "FAILED"
     app.expire(name)
-    assert app.deletion_by_schedule(name, "deletion was not complete").status == "SUCCEEDED"
+    app.deletion_by_schedule(name, "deletion was not complete").succeeded()
 
 
 def failing(app: Application, name: str) -> None:
@@ -144,7 +144,7 @@ def failing(app: Application, name: str) -> None:
     container = {"image": image, "containerPort": 80}
     failed = app.create(environment(web(primaryContainer=container), name=name))
     assert "no database" in failed.cause
-    assert app.deletion_after_failure(name).status == "SUCCEEDED"
+    app.deletion_after_failure(name).succeeded()
 
 
 def deleted_while_it_is_created(app: Application, name: str) -> None:
@@ -160,7 +160,7 @@ def deleted_while_it_is_created(app: Application, name: str) -> None:
         deletion = app.start(app.delete_machine, {"environment": name})
         app.until_in(deletion, "Wait for running steps")
     assert app.ended(creation).status == "ABORTED"
-    assert app.ended(deletion).status == "SUCCEEDED"
+    app.ended(deletion).succeeded()
 
 
 def stopped(app: Application, name: str) -> None:
@@ -175,17 +175,15 @@ def kept_asleep_and_extended(app: Application, name: str) -> None:
     """Down and up by its schedules, with a warning, and its lease outlives its first end."""
     hours = {"up": "cron(0 8 ? * 2-6 *)", "down": "cron(0 19 ? * 2-6 *)"}
     request = environment(name=name, schedule=hours, lease={"ttl": "1h"})
-    created = app.create(request)
-    assert created.status == "SUCCEEDED", created.cause
+    created = app.create(request).succeeded()
     for schedule, machine in (("down", app.sleep_machine), ("up", app.wake_machine)):
         before = app.started_by(machine, name)
         app.fire(f"{name}-{schedule}")
-        ended = app.next_of(machine, name, before)
-        assert ended.status == "SUCCEEDED", ended.cause
+        app.next_of(machine, name, before).succeeded()
     with app.calls.hold("events:PutEvents") as hold:
         app.fire(f"{name}-warning")
         hold.until_arrived()
-    assert app.extend(name, ttl="2h").status == "SUCCEEDED"
+    app.extend(name, ttl="2h").succeeded()
     outlived = app.delete(name, expiresAt=created.output["expiresAt"])
     assert outlived.output["outcome"] == "OUTDATED"
     with app.calls.hold("ecs:TagResource") as hold:
@@ -193,10 +191,10 @@ def kept_asleep_and_extended(app: Application, name: str) -> None:
         hold.until_arrived()
         woken = app.start(app.wake_machine, {"environment": name})
         until_true(lambda: app.status(falling_asleep) == "ABORTED", ENDS_WITHIN)
-    assert app.ended(woken).status == "SUCCEEDED"
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.ended(woken).succeeded()
+    app.create(environment(name=name)).succeeded()
     assert app.armed(name) == ["expiry", "warning"]
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
 
 
 def redeployed_by_events(app: Application, name: str) -> None:
@@ -205,7 +203,7 @@ def redeployed_by_events(app: Application, name: str) -> None:
     app.runtime.script(image, exits(1, after=0.02))
     pull_request = {"repository": name, "number": 7}
     request = environment(web(), name=name, triggers={"pullRequest": pull_request})
-    assert app.create(request).status == "SUCCEEDED"
+    app.create(request).succeeded()
     services = [{"serviceName": "web", "image": image}]
     app.put("RedeployRequested", {"environment": name, "services": services})
     (redeploy,) = app.requested(app.redeploy_machine, name, "redeploy")
@@ -214,7 +212,7 @@ def redeployed_by_events(app: Application, name: str) -> None:
     told_again_when_it_is_over(app, name)
     app.put("PullRequestClosed", pull_request)
     (deletion,) = app.requested(app.delete_machine, name, "delete")
-    assert app.ended(deletion).status == "SUCCEEDED"
+    app.ended(deletion).succeeded()
     app.put("RedeployRequested", {"environment": f"{name}-no"})
     assert "was ever created" in app.undelivered(f"{name}-no")
 
@@ -232,13 +230,13 @@ def told_again_when_it_is_over(app: Application, name: str) -> None:
     }
     (first,) = app.invoke("AcceptRequestFunction", told)["started"]
     (extension,) = app.requested(app.extend_machine, name, "extend")
-    assert app.ended(extension).status == "SUCCEEDED"
+    app.ended(extension).succeeded()
     assert app.invoke("AcceptRequestFunction", told)["started"] == [first]
 
 
 def leaking(app: Application, name: str) -> None:
     """It loses its schedule, then its record, and then outlives its lease."""
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.create(environment(name=name)).succeeded()
     app.lose_schedule(name)
     app.alter(name, status="FAILED")
     app.sweep()
@@ -260,7 +258,7 @@ def failing_later(app: Application, name: str) -> None:
     sweep finds that."""
     image = "nginx:1.28"
     container = {"image": image, "containerPort": 80}
-    assert app.create(environment(web(primaryContainer=container), name=name)).status == "SUCCEEDED"
+    app.create(environment(web(primaryContainer=container), name=name)).succeeded()
     app.runtime.script(image, exits(1, after=0.02, output=["no database"]))
     cluster = f"bivouac-{name}"
     (task,) = app.client("ecs").list_tasks(cluster=cluster, serviceName="web")["taskArns"]
@@ -276,7 +274,7 @@ def failing_later(app: Application, name: str) -> None:
     app.client("ecs").update_service(cluster=cluster, service="web", desiredCount=2)
     app.sweep()
     assert app.record(name)["status"] == "DEGRADED"
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
 
 
 def test_every_call_is_allowed_and_every_right_is_used() -> None:

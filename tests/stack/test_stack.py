@@ -14,7 +14,7 @@ def test_the_stacks_deletion_is_refused_until_the_environments_are_deleted() -> 
     """D18: nothing of the stack goes before the last environment, and its record outlives it."""
     with application() as app:
         protect(app.cloud, app.stack.name)
-        assert app.create(environment(name="alive")).status == "SUCCEEDED"
+        app.create(environment(name="alive")).succeeded()
         waiting = app.start(app.create_machine, environment(name="waiting"))
         app.until_in(waiting, "Wait for the services")
 
@@ -32,11 +32,10 @@ def test_the_stacks_deletion_is_refused_until_the_environments_are_deleted() -> 
         assert reason.endswith("They are: alive, waiting")
         assert app.delete_machine in reason
         assert app.schedule("alive") is not None
-        assert app.ended(waiting).status == "SUCCEEDED"
+        app.ended(waiting).succeeded()
 
         for name in ("alive", "waiting"):
-            deleted = app.delete(name)
-            assert deleted.status == "SUCCEEDED", deleted.cause
+            app.delete(name).succeeded()
             assert app.left(name) == []
 
         ec2, probe = app.client("ec2"), app.stack.outputs["ProbeSecurityGroupId"]

@@ -29,15 +29,13 @@ def test_each_stack_works_and_outlives_the_other() -> None:
         both = (first, second)
         started = [app.start(app.create_machine, environment(name="demo")) for app in both]
         for app, execution in zip(both, started, strict=True):
-            created = app.ended(execution)
-            assert created.status == "SUCCEEDED", created.cause
+            created = app.ended(execution).succeeded()
             assert created.output["cluster"] == f"{app.prefix}-demo"
         for app in both:
             assert found_by_a_sweep(app) == []
             app.published("demo", "EnvironmentReady")
 
-        deleted = first.delete("demo")
-        assert deleted.status == "SUCCEEDED", deleted.cause
+        first.delete("demo").succeeded()
         assert first.cloud.deliveries.wait_until_idle(30)
         for app in both:
             assert undelivered(app) == []
@@ -48,10 +46,10 @@ def test_each_stack_works_and_outlives_the_other() -> None:
         assert second.record("demo")["status"] == "READY"
         second.put("LeaseExtensionRequested", {"environment": "demo", "ttl": "9h"})
         (extended,) = second.requested(second.extend_machine, "demo", "extend")
-        assert second.ended(extended).status == "SUCCEEDED"
+        second.ended(extended).succeeded()
         second.put("TeardownRequested", {"environment": "demo"})
         (deletion,) = second.requested(second.delete_machine, "demo", "delete")
-        assert second.ended(deletion).status == "SUCCEEDED"
+        second.ended(deletion).succeeded()
         assert second.left("demo") == []
         assert undelivered(second) == []
         second.cloud.delete_stack(second.stack)

@@ -51,6 +51,11 @@ class Ended:
     transitions: int
     _history: Callable[[], list[Json]]
 
+    def succeeded(self) -> Ended:
+        """Itself; the test fails with the cause if it did not."""
+        assert self.status == "SUCCEEDED", self.cause
+        return self
+
     @cached_property
     def events(self) -> list[Json]:
         """Read on demand: it is the largest of all answers."""

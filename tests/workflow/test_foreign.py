@@ -59,8 +59,7 @@ class TestNamesThatAreTaken:
 
         assert (failed.status, failed.error) == ("FAILED", "ForeignResourceError")
         assert f"the log group {group} exists" in failed.cause
-        deleted = app.deletion_after_failure(name)
-        assert deleted.status == "SUCCEEDED", deleted.cause
+        deleted = app.deletion_after_failure(name).succeeded()
         assert _outcomes(deleted.output["receipt"], "log group")[group] == "RETAINED"
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
@@ -78,7 +77,7 @@ class TestNamesThatAreTaken:
             assert app.ended(creation).error == "ForeignResourceError"
             app.until_in(app.after_failure(name), "Wait for running steps")
 
-        assert app.deletion_after_failure(name).status == "SUCCEEDED"
+        app.deletion_after_failure(name).succeeded()
         assert app.left(name) == [group]
         logs.delete_log_group(logGroupName=group)
 
@@ -93,8 +92,7 @@ class TestNamesThatAreTaken:
 
         assert failed.error == "ForeignResourceError"
         assert f"the task definition family {family} exists" in failed.cause
-        deleted = app.deletion_after_failure(name)
-        assert deleted.status == "SUCCEEDED", deleted.cause
+        deleted = app.deletion_after_failure(name).succeeded()
         assert _outcomes(deleted.output["receipt"], "task definition") == {
             f"{family}:1": "RETAINED"
         }
@@ -108,8 +106,7 @@ class TestServiceInOurCluster:
         self, app: Application, name: str
     ) -> None:
         """C10, D07, D17, D18."""
-        created = app.create(environment(name=name))
-        assert created.status == "SUCCEEDED", created.cause
+        created = app.create(environment(name=name)).succeeded()
         cluster = f"bivouac-{name}"
         task = _their_running_task(app, cluster)
 
@@ -133,7 +130,7 @@ class TestServiceInOurCluster:
 
         app.client("ecs").delete_service(cluster=cluster, service="theirs", force=True)
         until_true(lambda: not _running(app, cluster))
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
 

@@ -28,7 +28,7 @@ def kill_the_server(app: Application, name: str) -> None:
 
 def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application, name: str) -> None:
     image = "nginx:1.28"
-    assert app.create(served_by(image, name)).status == "SUCCEEDED"
+    app.create(served_by(image, name)).succeeded()
 
     app.runtime.script(image, exits(3, after=0.02, output=["no database: giving up"]))
     kill_the_server(app, name)
@@ -46,11 +46,11 @@ def test_a_repeatedly_crashing_server_is_reported_and_repaired(app: Application,
         return app.record(name)["status"] == "READY"
 
     until_true(recovered, ENDS_WITHIN)
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
 
 
 def test_a_task_that_ecs_replaces_leaves_it_ready(app: Application, name: str) -> None:
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.create(environment(name=name)).succeeded()
     kill_the_server(app, name)
 
     def replaced() -> bool:
@@ -61,4 +61,4 @@ def test_a_task_that_ecs_replaces_leaves_it_ready(app: Application, name: str) -
 
     until_true(replaced, ENDS_WITHIN)
     assert app.until_status(name, "READY")["generation"] == 1
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()

@@ -27,15 +27,15 @@ def until_deleted(app: Application, name: str) -> None:
 
 
 def test_an_environment_within_its_lease_is_left_alone(app: Application, name: str) -> None:
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.create(environment(name=name)).succeeded()
     assert about(name, app.sweep()) == []
     assert app.record(name)["status"] == "READY"
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
 
 
 def test_an_environment_that_lost_its_schedule_is_deleted(app: Application, name: str) -> None:
     """W02."""
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.create(environment(name=name)).succeeded()
     app.lose_schedule(name)
     app.alter(name, expiresAt=LONG_AGO)
     expired = [("expired and alive", "starts a deletion")]
@@ -52,7 +52,7 @@ def test_an_environment_that_lost_its_record_is_deleted_with_a_receipt(
     app: Application, name: str
 ) -> None:
     """W19."""
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.create(environment(name=name)).succeeded()
     app.forget(name)
     orphaned = [("resources without a record", "writes a record that expires")]
     assert about(name, app.sweep()) == orphaned

@@ -16,42 +16,41 @@ class TestLease:
         self, app: Application, name: str
     ) -> None:
         """W03."""
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
 
         app.expire(name)
 
-        deleted = app.deletion_by_schedule(name)
-        assert deleted.status == "SUCCEEDED", deleted.cause
+        app.deletion_by_schedule(name).succeeded()
         app.assert_deleted(name)
 
     def test_an_outdated_expiry_does_nothing(self, app: Application, name: str) -> None:
         """W01: it comes late, or twice."""
         first = app.create(environment(name=name, lease={"ttl": "1h"}))
-        renewed = app.create(environment(name=name, lease={"ttl": "2h"}))
-        assert renewed.status == "SUCCEEDED", renewed.cause
+        renewed = app.create(environment(name=name, lease={"ttl": "2h"})).succeeded()
         before = len(app.calls)
 
-        outdated = app.delete(name, reason="lease expired", expiresAt=first.output["expiresAt"])
+        outdated = app.delete(
+            name, reason="lease expired", expiresAt=first.output["expiresAt"]
+        ).succeeded()
 
-        assert outdated.status == "SUCCEEDED"
         assert outdated.states[-1] == "Environment left alone"
         assert app.calls.to_environment_apis(since=before) == []
         record = app.record(name)
         assert (record["status"], record["expiresAt"]) == ("READY", renewed.output["expiresAt"])
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_a_deletion_after_a_failure_leaves_a_newer_create_alone(
         self, app: Application, name: str
     ) -> None:
         """W18."""
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         assert app.create(environment(name=name)).output["generation"] == 2
 
         outdated = app.delete(name, generation=1)
 
         assert outdated.states[-1] == "Environment left alone"
         assert app.left(name) != []
-        assert app.delete(name, generation=2).status == "SUCCEEDED"
+        app.delete(name, generation=2).succeeded()
 
 
 class TestPrice:
@@ -61,12 +60,10 @@ class TestPrice:
     ) -> None:
         """D05, D14, N14: three waits, one transition each."""
         services = [web(serviceName=f"web-{number}") for number in range(count)]
-        created = app.create(environment(*services, name=name))
-        assert created.status == "SUCCEEDED", created.cause
+        app.create(environment(*services, name=name)).succeeded()
 
-        deleted = app.delete(name)
+        deleted = app.delete(name).succeeded()
 
-        assert deleted.status == "SUCCEEDED", deleted.cause
         assert app.left(name) == []
         assert deleted.transitions <= 14
 
@@ -74,15 +71,12 @@ class TestPrice:
         self, app: Application, name: str
     ) -> None:
         """D04, promise 5."""
-        created = app.create(environment(name=name))
-        assert created.status == "SUCCEEDED", created.cause
-        first = app.delete(name)
-        assert first.status == "SUCCEEDED", first.cause
+        app.create(environment(name=name)).succeeded()
+        first = app.delete(name).succeeded()
         before = len(app.calls)
 
-        second = app.delete(name)
+        second = app.delete(name).succeeded()
 
-        assert second.status == "SUCCEEDED", second.cause
         assert app.calls.changes(since=before) == []
         told = [
             {(i["kind"], i["name"]) for i in each.output["receipt"]["items"]}
@@ -106,14 +100,13 @@ class TestAgain:
         self, app: Application, name: str, state: str
     ) -> None:
         """W13, promise 5."""
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         stopped = app.start(app.delete_machine, {"environment": name})
         app.until_in(stopped, state)
         app.stop(stopped)
 
-        again = app.delete(name)
+        app.delete(name).succeeded()
 
-        assert again.status == "SUCCEEDED", again.cause
         assert app.left(name) == []
 
 
@@ -157,8 +150,7 @@ class TestWithoutTheRight:
         self, app: Application, name: str
     ) -> None:
         """D17, S22."""
-        created = app.create(environment(name=name))
-        assert created.status == "SUCCEEDED", created.cause
+        created = app.create(environment(name=name)).succeeded()
         group = f"/bivouac-{name}/web"
 
         with app.denied("DeleteLogGroupsFunction", "logs:DeleteLogGroup"):
@@ -180,7 +172,7 @@ class TestWithoutTheRight:
         assert (refused.status, refused.error) == ("FAILED", "NotDeletedError")
 
         app.expire(name)
-        assert app.deletion_by_schedule(name, "deletion was not complete").status == "SUCCEEDED"
+        app.deletion_by_schedule(name, "deletion was not complete").succeeded()
         assert app.left(name) == []
 
     @pytest.mark.parametrize(
@@ -210,5 +202,5 @@ class TestWithoutTheRight:
         assert failed.error == "DeletionIncompleteError"
         assert left in failed.cause
         assert "AccessDenied" in failed.cause
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []

@@ -67,8 +67,7 @@ def of_image(image: str, name: str, **more: Any) -> Json:
 
 def assert_gone(app: Application, name: str) -> None:
     """The failed create started its own deletion, which left nothing."""
-    deleted = app.deletion_after_failure(name)
-    assert deleted.status == "SUCCEEDED", deleted.cause
+    app.deletion_after_failure(name).succeeded()
     app.assert_deleted(name)
 
 
@@ -249,9 +248,8 @@ class TestKeep:
         kept = app.left(name)
         assert f"cluster bivouac-{name}" in kept
 
-        repaired = app.create({**of_image("nginx", name), "onFailure": "keep"})
+        repaired = app.create({**of_image("nginx", name), "onFailure": "keep"}).succeeded()
 
-        assert repaired.status == "SUCCEEDED", repaired.cause
         assert repaired.output["generation"] == 2
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []

@@ -73,7 +73,7 @@ class TestSleep:
         }
         now = {name: each["deployments"][0]["id"] for name, each in app.services(name).items()}
         assert not set(now.values()) & set(deployments.values())
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
 
@@ -96,7 +96,7 @@ class TestLease:
         left = times.moment(end) - datetime.now(UTC)
         # Ends are rounded up to whole seconds.
         assert timedelta(hours=4, minutes=59) < left <= timedelta(hours=5, seconds=1)
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.armed(name) == []
 
     def test_an_extension_that_is_shorter_too_long_or_of_an_unknown_environment(
@@ -116,7 +116,7 @@ class TestLease:
             assert told in refused.cause
         unknown = app.extend(f"{name}-x", ttl="1h")
         assert unknown.error == "EnvironmentNotFoundError"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_the_end_is_announced_with_the_command_that_extends_the_lease(
         self, app: Application, name: str
@@ -129,7 +129,7 @@ class TestLease:
         kept = succeeded(app.ended(app.start(machine, asked)))
         assert kept.states[-1] == "Lease extended"
         assert kept.output["expiresAt"] > expiring["expiresAt"]
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
 
 class TestOfficeHours:
@@ -163,7 +163,7 @@ class TestOfficeHours:
         late = succeeded(app.wake(name, intent=morning))
         assert late.states[-1] == "Environment left alone"
         assert app.counts(name) == {"web": (0, 0)}
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_it_is_created_at_its_first_up_and_deleted_at_each_down(
         self, app: Application, name: str
@@ -201,7 +201,7 @@ class TestOfficeHours:
         assert "UnansweredRequestError" in body
         assert "ForeignResourceError" in body
         app.client("ecs").delete_cluster(cluster=f"bivouac-{name}")
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_a_redeploy_while_it_sleeps_runs_once_it_wakes(
         self, app: Application, name: str
@@ -217,7 +217,7 @@ class TestOfficeHours:
         described = app.client("ecs").describe_task_definition(taskDefinition=running)
         (container, *_) = described["taskDefinition"]["containerDefinitions"]
         assert container["image"] == "httpd"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_a_failed_wake_has_a_diagnosis(self, app: Application, name: str) -> None:
         """The child's error and cause are the wake's own; the environment is kept."""
@@ -232,7 +232,7 @@ class TestOfficeHours:
         assert woken.error == "DeploymentFailedError"
         assert "no database" in woken.cause
         assert app.record(name)["status"] == "FAILED"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_a_delete_stops_a_running_sleep(self, app: Application, name: str) -> None:
         succeeded(app.create(environment(name=name)))

@@ -55,7 +55,7 @@ def test_a_create_fails_with_a_diagnosis_once_its_deadline_is_over(
     assert "no answer reached the execution" in first
     assert any(line.startswith("  next step: ") for line in more)
     assert app.record(name)["failure"]["cause"] == failed.cause
-    assert app.deletion_after_failure(name).status == "SUCCEEDED"
+    app.deletion_after_failure(name).succeeded()
     assert app.left(name) == []
 
 
@@ -78,8 +78,7 @@ def test_a_create_with_time_left_polls_again(app: Application, name: str) -> Non
 
     machine = app.variant(app.create_machine, change)
     request = environment(web(), name=name, timeouts={"ready": "1m"})
-    created = app.ended(app.start(machine, request))
-    assert created.status == "SUCCEEDED", created.cause
+    app.ended(app.start(machine, request)).succeeded()
     app.delete(name)
 
 
@@ -90,7 +89,7 @@ def test_a_deletion_deletes_and_reports_that_the_check_failed(app: Application, 
         answers_are_lost(states)
         time_is_over(states, "$.closedAt")
 
-    assert app.create(environment(web(), name=name)).status == "SUCCEEDED"
+    app.create(environment(web(), name=name)).succeeded()
     machine = app.variant(app.delete_machine, change)
     failed = app.ended(app.start(machine, {"environment": name}))
 
@@ -99,7 +98,7 @@ def test_a_deletion_deletes_and_reports_that_the_check_failed(app: Application, 
         assert failed.states.count(f"Wait until {what} gone") == 1
     assert "no answer of the last check" in failed.cause
     assert app.schedule(name) is not None
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
     assert app.left(name) == []
 
 
@@ -108,10 +107,9 @@ def test_a_sleep_reads_for_itself(app: Application, name: str) -> None:
         answers_are_lost(states)
         time_is_over(states, "$.suspendedAt")
 
-    assert app.create(environment(web(), name=name)).status == "SUCCEEDED"
+    app.create(environment(web(), name=name)).succeeded()
     machine = app.variant(app.sleep_machine, change)
-    asleep = app.ended(app.start(machine, {"environment": name}))
+    asleep = app.ended(app.start(machine, {"environment": name})).succeeded()
 
-    assert asleep.status == "SUCCEEDED", asleep.cause
     assert asleep.states.count("Wait until the tasks are gone") <= AT_THE_MOST
     app.delete(name)

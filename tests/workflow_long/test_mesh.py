@@ -54,9 +54,8 @@ class TestShop:
         """P01, P06, P08: every edge answers through both proxies, by its client alias."""
         before = len(app.calls)
 
-        created = app.create({**event("shop"), "name": name})
+        created = app.create({**event("shop"), "name": name}).succeeded()
 
-        assert created.status == "SUCCEEDED", created.cause
         assert states_of(created) == {
             "web -> api:api": "PROVEN",
             "api -> backend:backend": "PROVEN",
@@ -64,23 +63,21 @@ class TestShop:
         made = order_of_creation(app, before)
         assert made.index("backend") < made.index("api") < made.index("web")
         assert services_of(app, name) == {"backend", "api", "web"}, "the proof client is gone"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
     def test_the_same_request_changes_nothing_and_proves_nothing_again(
         self, app: Application, name: str
     ) -> None:
         request = {**event("shop"), "name": name}
-        first = app.create(request)
-        assert first.status == "SUCCEEDED", first.cause
+        first = app.create(request).succeeded()
         before = len(app.calls)
 
-        second = app.create(request)
+        second = app.create(request).succeeded()
 
-        assert second.status == "SUCCEEDED", second.cause
         assert app.calls.changes(since=before) == []
         assert second.output["edges"] == first.output["edges"]
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
 
 class TestConvergence:
@@ -89,7 +86,7 @@ class TestConvergence:
     ) -> None:
         """P08: tasks resolve only the endpoints that existed when their deployment began."""
         web_and_other = [serving("web"), serving("other")]
-        assert app.create(environment(*web_and_other, name=name)).status == "SUCCEEDED"
+        app.create(environment(*web_and_other, name=name)).succeeded()
         old, untouched = tasks_of(app, name, "web"), tasks_of(app, name, "other")
 
         created = app.create(
@@ -99,13 +96,12 @@ class TestConvergence:
                 name=name,
                 connect=[connection("web", "api"), connection("web", "other")],
             )
-        )
+        ).succeeded()
 
-        assert created.status == "SUCCEEDED", created.cause
         assert set(states_of(created).values()) == {"PROVEN"}
         assert tasks_of(app, name, "other") == untouched
         assert not tasks_of(app, name, "web") & old
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
     def test_services_are_added_removed_and_replaced(self, app: Application, name: str) -> None:
@@ -127,18 +123,18 @@ class TestConvergence:
             "taskDefinition": definition,
             "serviceConnectConfiguration": connect,
         }
-        first = app.create(environment(serving("old"), serving("kept"), api, name=name))
-        assert first.status == "SUCCEEDED", first.cause
+        app.create(environment(serving("old"), serving("kept"), api, name=name)).succeeded()
         kept = tasks_of(app, name, "kept")
 
         definition["containerDefinitions"][0]["portMappings"] = [tcp]  # type: ignore[index]
-        created = app.create(environment(serving("kept"), api, serving("new"), name=name))
+        created = app.create(
+            environment(serving("kept"), api, serving("new"), name=name)
+        ).succeeded()
 
-        assert created.status == "SUCCEEDED", created.cause
         assert services_of(app, name) == {"kept", "api", "new"}
         assert tasks_of(app, name, "kept") == kept
         assert set(states_of(created)) == {"kept:kept", "api:api", "new:new"}
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
     def test_a_cycle_of_calls_is_closed_by_one_more_deployment(
@@ -154,12 +150,11 @@ class TestConvergence:
                 name=name,
                 connect=[connection("ping", "pong"), connection("pong", "ping")],
             )
-        )
+        ).succeeded()
 
-        assert created.status == "SUCCEEDED", created.cause
         assert states_of(created) == {"ping -> pong:pong": "PROVEN", "pong -> ping:ping": "PROVEN"}
         assert app.calls.changes(since=before).count("ecs:UpdateService") == 1
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
 
 class TestOrder:
@@ -184,5 +179,5 @@ class TestOrder:
 
         assert "after-slow" not in order_of_creation(app, before)
         app.stop(execution)
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []

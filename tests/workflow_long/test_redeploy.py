@@ -54,13 +54,11 @@ class TestSuccess:
     def test_a_new_image_deploys_only_its_service_and_is_proven(
         self, app: Application, name: str
     ) -> None:
-        created = app.create(shop(name))
-        assert created.status == "SUCCEEDED", created.cause
+        created = app.create(shop(name)).succeeded()
         api, others = tasks_of(app, name, "api"), tasks_of(app, name, "web")
 
-        redeployed = app.redeploy(name, {"serviceName": "api", "image": NEWER})
+        redeployed = app.redeploy(name, {"serviceName": "api", "image": NEWER}).succeeded()
 
-        assert redeployed.status == "SUCCEEDED", redeployed.cause
         assert redeployed.states[-1] == "Environment redeployed"
         assert {edge["state"] for edge in redeployed.output["edges"]} == {"PROVEN"}
         assert images_of(app, name, "api") == [NEWER]
@@ -69,27 +67,26 @@ class TestSuccess:
         record = app.record(name)
         assert (record["status"], record["verb"], record["generation"]) == ("READY", "REDEPLOY", 2)
         assert redeployed.output["expiresAt"] >= created.output["expiresAt"], "its lease is renewed"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
     def test_without_an_image_the_same_one_is_deployed_again(
         self, app: Application, name: str
     ) -> None:
         """A tag is resolved to a digest when a deployment begins."""
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         before, revision = tasks_of(app, name, "web"), definition_of(app, name, "web")
 
-        redeployed = app.redeploy(name)
+        app.redeploy(name).succeeded()
 
-        assert redeployed.status == "SUCCEEDED", redeployed.cause
         assert not tasks_of(app, name, "web") & before
         assert definition_of(app, name, "web") == revision
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
 
 class TestFailure:
     def test_a_rollback_runs_the_same_revision_again(self, app: Application, name: str) -> None:
-        assert app.create(shop(name)).status == "SUCCEEDED"
+        app.create(shop(name)).succeeded()
         good, others = definition_of(app, name, "api"), tasks_of(app, name, "web")
 
         failed = app.redeploy(name, {"serviceName": "api", "image": crashing(app, name)})
@@ -105,30 +102,28 @@ class TestFailure:
         assert (record["status"], record["verb"]) == ("READY", "ROLL_BACK")
         assert record["failure"]["error"] == "DeploymentFailedError"
         assert {edge["state"] for edge in record["edges"]} == {"OK"}
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
     def test_a_roll_back_goes_to_the_last_redeploy_that_was_proven(
         self, app: Application, name: str
     ) -> None:
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
-        newer = app.redeploy(name, {"serviceName": "web", "image": NEWER})
-        assert newer.status == "SUCCEEDED", newer.cause
+        app.create(environment(name=name)).succeeded()
+        app.redeploy(name, {"serviceName": "web", "image": NEWER}).succeeded()
 
         failed = app.redeploy(name, {"serviceName": "web", "image": crashing(app, name)})
 
         assert failed.states[-1] == "Redeployment rolled back", failed.cause
         assert images_of(app, name, "web") == [NEWER]
-        again = app.redeploy(name)
-        assert again.status == "SUCCEEDED", again.cause
+        app.redeploy(name).succeeded()
         assert images_of(app, name, "web") == [NEWER]
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_a_rollback_by_ecs_is_followed_by_ours(self, app: Application, name: str) -> None:
         """H02: the circuit breaker makes the old deployment PRIMARY again."""
         breaker = {"enable": True, "rollback": True}
         service = web(deploymentConfiguration={"deploymentCircuitBreaker": breaker})
-        assert app.create(environment(service, name=name)).status == "SUCCEEDED"
+        app.create(environment(service, name=name)).succeeded()
         good, before = definition_of(app, name, "web"), len(app.calls)
         image = f"registry.example/{name}:nope"
         app.runtime.script(image, pull_failed(f"CannotPullContainerError: {image}: not found"))
@@ -138,13 +133,13 @@ class TestFailure:
         assert failed.states[-1] == "Redeployment rolled back", failed.cause
         assert definition_of(app, name, "web") == good
         assert app.calls.changes(since=before).count("ecs:UpdateService") <= 2
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_both_failures_are_reported_if_the_rollback_fails(
         self, app: Application, name: str
     ) -> None:
         image = f"registry.example/{name}:1"
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         with app.denied("CreateClusterFunction", "ecs:DescribeClusters"):
             failed = app.redeploy(name, {"serviceName": "web", "image": image})
 
@@ -152,7 +147,7 @@ class TestFailure:
         assert failed.states[-1] == "Environment not redeployed"
         assert "The roll-back failed as well" in failed.cause
         assert app.record(name)["status"] == "FAILED"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
 
@@ -162,7 +157,7 @@ class TestCreateThatFails:
     def test_a_failed_change_is_rolled_back_and_not_deleted(
         self, app: Application, name: str
     ) -> None:
-        assert app.create(shop(name)).status == "SUCCEEDED"
+        app.create(shop(name)).succeeded()
         good = definition_of(app, name, "api")
         changed = shop(name)
         for service in changed["services"]:
@@ -177,7 +172,7 @@ class TestCreateThatFails:
         assert definition_of(app, name, "api") == good
         record = app.record(name)
         assert (record["verb"], record["failure"]["error"]) == ("ROLL_BACK", failed.error)
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         assert app.left(name) == []
 
 
@@ -201,7 +196,7 @@ class TestRefused:
             assert [word for word in told if word not in failed.cause] == []
 
     def test_an_impossible_change_changes_nothing(self, app: Application, name: str) -> None:
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         before, record = len(app.calls), app.record(name)
 
         failed = app.redeploy(
@@ -214,32 +209,31 @@ class TestRefused:
         assert "not rolled back" not in failed.cause
         assert app.calls.changes(since=before) == []
         assert app.record(name) == record
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
 
 class TestTwoAtOnce:
     def test_a_newer_redeploy_includes_the_older_ones_change(
         self, app: Application, name: str
     ) -> None:
-        assert app.create(shop(name)).status == "SUCCEEDED"
+        app.create(shop(name)).succeeded()
         content = {"environment": name, "services": [{"serviceName": "api", "image": NEWER}]}
         older = app.start(app.redeploy_machine, content)
         until_true(lambda: app.record(name)["generation"] == 2)
 
-        newer = app.redeploy(name, {"serviceName": "web", "image": NEWER})
+        app.redeploy(name, {"serviceName": "web", "image": NEWER}).succeeded()
 
-        assert newer.status == "SUCCEEDED", newer.cause
         assert (app.ended(older).status, app.ended(older).error) == ("FAILED", "SupersededError")
         assert images_of(app, name, "api") == images_of(app, name, "web") == [NEWER]
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_a_deletion_during_a_redeploy_wins(self, app: Application, name: str) -> None:
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         content = {"environment": name, "services": [{"serviceName": "web", "image": NEWER}]}
         redeploy = app.start(app.redeploy_machine, content)
         until_true(lambda: app.record(name)["generation"] == 2)
 
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
         assert app.ended(redeploy).error == "SupersededError"
         assert app.left(name) == []

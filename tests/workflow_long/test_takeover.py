@@ -54,9 +54,8 @@ class TestStoppedInTheMiddle:
             deletion = app.start(app.delete_machine, {"environment": name})
             app.until_in(deletion, "Wait for running steps")
 
-        deleted = app.ended(deletion)
+        app.ended(deletion).succeeded()
 
-        assert deleted.status == "SUCCEEDED", deleted.cause
         app.assert_deleted(name)
 
     @pytest.mark.parametrize("call", [MAKES_SOMETHING[0], *MAKES_SOMETHING[3:]])
@@ -69,14 +68,13 @@ class TestStoppedInTheMiddle:
             second = app.start(app.create_machine, request)
             app.until_in(second, "Wait for running steps")
 
-        created = app.ended(second)
+        created = app.ended(second).succeeded()
 
-        assert created.status == "SUCCEEDED", created.cause
         assert created.output["generation"] == 2
         made = app.calls.changes(since=before)
         for once_each in ("ecs:RegisterTaskDefinition", "logs:CreateLogGroup"):
             assert made.count(once_each) == len(("web", "its proof client")), once_each
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         app.assert_deleted(name)
 
 
@@ -89,13 +87,13 @@ class TestStoppedAndLeftAlone:
 
         app.until_status(name, "DELETED")
 
-        assert app.deletion_after_failure(name).status == "SUCCEEDED"
+        app.deletion_after_failure(name).succeeded()
         app.assert_deleted(name)
         told, _ = app.published(name, "EnvironmentFailed", "EnvironmentDeleted")
         assert "ended as ABORTED" in told["diagnosis"]["cause"]
 
     def test_a_stopped_deletion_starts_again(self, app: Application, name: str) -> None:
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         with app.calls.hold("ecs:DeleteService") as hold:
             deletion = app.start(app.delete_machine, {"environment": name})
             hold.until_arrived()
@@ -116,16 +114,15 @@ class TestDeleteDuringCreate:
             app.until_in(deletion, "Wait for running steps")
 
         assert app.ended(creation).status == "ABORTED"
-        deleted = app.ended(deletion)
-        assert deleted.status == "SUCCEEDED", deleted.cause
+        app.ended(deletion).succeeded()
         app.assert_deleted(name)
 
     def test_a_create_step_that_starts_afterwards_changes_nothing(
         self, app: Application, name: str
     ) -> None:
         """W17: the fence, without the stop."""
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
+        app.delete(name).succeeded()
         before = len(app.calls)
 
         late = {"environment": name, "generation": 1, "operationId": None}
@@ -153,7 +150,7 @@ class TestSecondCreate:
         assert made["servicediscovery:CreateHttpNamespace"] == made["ecs:CreateCluster"] == 1
         assert made["ecs:RegisterTaskDefinition"] == made["logs:CreateLogGroup"] == 2
         assert made["ecs:CreateService"] == 2, "a service, or its proof client, was made twice"
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
 
     def test_another_request_supersedes_the_running_create(
         self, app: Application, name: str
@@ -166,25 +163,23 @@ class TestSecondCreate:
             app.until_in(second, "Wait for running steps")
 
         assert app.ended(first).status == "ABORTED"
-        created = app.ended(second)
-        assert created.status == "SUCCEEDED", created.cause
+        created = app.ended(second).succeeded()
         assert "2 of 2" in [check["observed"] for check in created.output["proof"]]
         record = app.record(name)
         assert (record["status"], record["generation"]) == ("READY", 2)
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()
         app.assert_deleted(name)
 
     def test_a_create_waits_for_a_deletion_to_end(self, app: Application, name: str) -> None:
         """S02: it never meets the remains of an earlier environment."""
-        assert app.create(environment(name=name)).status == "SUCCEEDED"
+        app.create(environment(name=name)).succeeded()
         with app.calls.hold("ecs:DeleteService") as hold:
             deletion = app.start(app.delete_machine, {"environment": name})
             hold.until_arrived()
             creation = app.start(app.create_machine, environment(name=name))
             app.until_in(creation, "Wait for the environment")
 
-        assert app.ended(deletion).status == "SUCCEEDED"
-        created = app.ended(creation)
-        assert created.status == "SUCCEEDED", created.cause
+        app.ended(deletion).succeeded()
+        created = app.ended(creation).succeeded()
         assert created.output["generation"] == 3
-        assert app.delete(name).status == "SUCCEEDED"
+        app.delete(name).succeeded()

@@ -53,10 +53,10 @@ def test_an_event_that_comes_three_times_creates_one_environment(
 
     (creation,) = repeated.requested(repeated.create_machine, name, "create")
 
-    assert repeated.ended(creation).status == "SUCCEEDED"
+    repeated.ended(creation).succeeded()
     assert len(repeated.requested(repeated.create_machine, name, "create")) == 1
     assert repeated.record(name)["generation"] == 1
-    assert repeated.delete(name).status == "SUCCEEDED"
+    repeated.delete(name).succeeded()
     assert repeated.left(name) == []
 
 
@@ -65,39 +65,36 @@ def test_a_pushed_image_is_redeployed_once(repeated: Application, name: str) -> 
     repeated.push_image(name, "main")
     service = web(primaryContainer={"image": image, "containerPort": 80})
     triggers = {"imagePush": [{"repository": name, "tag": "main"}]}
-    created = repeated.create(environment(service, name=name, triggers=triggers))
-    assert created.status == "SUCCEEDED", created.cause
+    repeated.create(environment(service, name=name, triggers=triggers)).succeeded()
     before = digests(repeated, name)
 
     pushed = repeated.push_image(name, "main")
 
     (redeploy,) = repeated.requested(repeated.redeploy_machine, name, "redeploy")
-    redeployed = repeated.ended(redeploy)
-    assert redeployed.status == "SUCCEEDED", redeployed.cause
+    repeated.ended(redeploy).succeeded()
     assert digests(repeated, name) == {pushed} != before
     assert len(repeated.requested(repeated.redeploy_machine, name, "redeploy")) == 1
     assert repeated.record(name)["generation"] == 2
-    assert repeated.delete(name).status == "SUCCEEDED"
+    repeated.delete(name).succeeded()
 
 
 def test_an_environment_is_deleted_with_its_pull_request(repeated: Application, name: str) -> None:
     triggers = {"pullRequest": {"repository": name, "number": 7}}
-    assert repeated.create(environment(name=name, triggers=triggers)).status == "SUCCEEDED"
+    repeated.create(environment(name=name, triggers=triggers)).succeeded()
 
     repeated.close_pull_request(name, "7")
 
     (deletion,) = repeated.requested(repeated.delete_machine, name, "delete")
-    assert repeated.ended(deletion).status == "SUCCEEDED"
+    repeated.ended(deletion).succeeded()
     assert repeated.left(name) == []
     assert len(repeated.requested(repeated.delete_machine, name, "delete")) == 1
 
 
 def test_a_redeploy_after_the_teardown_changes_nothing(app: Application, name: str) -> None:
     """It was meant before, so it never brings the environment back."""
-    created = app.create(environment(name=name))
-    assert created.status == "SUCCEEDED", created.cause
+    created = app.create(environment(name=name)).succeeded()
     meant = {"id": "late", "at": created.events[0]["timestamp"].isoformat()}
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
     record, before = app.record(name), len(app.calls)
 
     late = app.redeploy(name, {"serviceName": "web", "image": "nginx:2"}, intent=meant)
@@ -140,7 +137,7 @@ def test_a_redeploy_that_only_its_execution_refuses_is_undelivered(
     app: Application, name: str
 ) -> None:
     """With the error of the create that the redeploy has started."""
-    assert app.create(environment(name=name)).status == "SUCCEEDED"
+    app.create(environment(name=name)).succeeded()
     role = "arn:aws:iam::123456789012:role/of-somebody"
     definition = {
         "taskRoleArn": role,
@@ -162,7 +159,7 @@ def test_a_redeploy_that_only_its_execution_refuses_is_undelivered(
     assert "UnansweredRequestError" in body
     assert "InvalidRequestError" in body
     assert f"{role} is not" in body
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()
 
 
 def test_a_refused_request_can_be_repeated_and_a_done_one_is_not_done_twice(
@@ -185,8 +182,8 @@ def test_a_refused_request_can_be_repeated_and_a_done_one_is_not_done_twice(
     app.put("EnvironmentRequested", detail)
     app.put("LeaseExtensionRequested", {"environment": name, "keep": True})
     (extended,) = app.requested(app.extend_machine, name, "extend")
-    assert app.ended(extended).status == "SUCCEEDED"
+    app.ended(extended).succeeded()
     assert len(app.requested(app.create_machine, name, "create", number=2)) == 2
     assert record is not None
     assert app.record(name)["generation"] == record["generation"]
-    assert app.delete(name).status == "SUCCEEDED"
+    app.delete(name).succeeded()

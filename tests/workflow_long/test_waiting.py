@@ -40,10 +40,8 @@ def transitions(*executions: Ended) -> int:
 def lives(app: Application, name: str, image: str = "nginx") -> int:
     """Create, delete; nothing is left. The transitions of both."""
     container = {"image": image, "containerPort": 80}
-    created = app.create(environment(web(primaryContainer=container), name=name))
-    assert created.status == "SUCCEEDED", created.cause
-    deleted = app.delete(name)
-    assert deleted.status == "SUCCEEDED", deleted.cause
+    created = app.create(environment(web(primaryContainer=container), name=name)).succeeded()
+    deleted = app.delete(name).succeeded()
     assert app.left(name) == []
     return transitions(created, deleted)
 
@@ -90,8 +88,7 @@ class TestTransitions:
 
     def test_more_services_cost_little_more(self, app: Application, name: str) -> None:
         services = [web(serviceName=f"web-{number}") for number in range(4)]
-        created = app.create(environment(*services, name=name))
-        assert created.status == "SUCCEEDED", created.cause
+        created = app.create(environment(*services, name=name)).succeeded()
         deleted = app.delete(name)
         more = EACH_FURTHER_SERVICE * (len(services) - 1)
         assert transitions(created, deleted) <= CYCLE_OF_ONE_SERVICE + more
