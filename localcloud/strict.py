@@ -37,9 +37,7 @@ from localcloud.clock import Clock, ManualClock
 from localcloud.cloudmap.registry import CloudMap
 from localcloud.cloudmap.responses import CloudMapResponse
 from localcloud.direct_calls import calls_are_direct
-from localcloud.ecs.announcements import Announcements
 from localcloud.ecs.control_plane import Ecs
-from localcloud.ecs.obstacles import Obstacles
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
 from localcloud.item_sizes import item_sizes_hold
@@ -81,6 +79,17 @@ class ControlPlane:
         self.network = Network(account)
         self.cloudmap = CloudMap(account, guarded, timings)
         self.ecs = Ecs(account, guarded, timings, self.network, self.cloudmap, runtime)
+        self.announcements = self.ecs.announcements
+        """What ECS sends to EventBridge; `listen` to it."""
+        self.obstacles = self.ecs.obstacles
+        """Obstacles that a test sets for services: no capacity, a quota, a lost clean-up..."""
+        self.ready_moments = self.ecs.scheduler.ready_moments
+        """By service ARN: (deployment id, epoch seconds) for each deployment that became ready.
+
+        Ready: every desired task runs, is healthy if it declares a check, has its proxy, and is
+        registered in Cloud Map."""
+        self.gone_moments = self.ecs.scheduler.gone_moments
+        """By ARN of a deleted service: epoch seconds when nothing of it was left."""
 
     def route(self, source: Source, ip: str, port: int) -> Route:
         """What a TCP connection from `source` to `ip` and `port` meets."""
@@ -89,16 +98,6 @@ class ControlPlane:
         if isinstance(found, Reached) and self.runtime.socket_of(found.private_ip, port) is None:
             return Refused()
         return found
-
-    @property
-    def announcements(self) -> Announcements:
-        """What ECS sends to EventBridge; `listen` to it."""
-        return self.ecs.announcements
-
-    @property
-    def obstacles(self) -> Obstacles:
-        """Obstacles that a test sets for services: no capacity, a quota, a lost clean-up..."""
-        return self.ecs.obstacles
 
     @property
     def read_lag(self) -> float:
@@ -140,20 +139,6 @@ class ControlPlane:
     def rolls_back_anew(self, anew: bool) -> None:
         with self.lock:
             self.ecs.scheduler.failures.rolls_back_anew = anew
-
-    @property
-    def ready_moments(self) -> dict[str, list[tuple[str, float]]]:
-        """By service ARN: (deployment id, epoch seconds) for each deployment that became ready.
-
-        Ready: every desired task runs, is healthy if it declares a check, has its proxy, and is
-        registered in Cloud Map.
-        """
-        return self.ecs.scheduler.ready_moments
-
-    @property
-    def gone_moments(self) -> dict[str, float]:
-        """By ARN of a deleted service: epoch seconds when nothing of it was left."""
-        return self.ecs.scheduler.gone_moments
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from localcloud.account import Account
 from localcloud.ecs import answers, errors, name_rules, strategy_rules
-from localcloud.ecs.listing import one_page
+from localcloud.ecs.listing import described, find, one_page
 from localcloud.ecs.model import Cluster, ClusterAttachment
 from localcloud.ecs.roles import require_service_linked_role
 from localcloud.ecs.service_connect import ServiceConnectPlane
@@ -71,7 +71,7 @@ class Clusters:
 
     def known(self, identifier: str | None) -> Cluster:
         """Also finds an INACTIVE one."""
-        found = self._find(identifier or "default")
+        found = find(self.by_name, identifier or "default")
         if found is None:
             raise errors.cluster_not_found()
         return found
@@ -155,31 +155,19 @@ class Clusters:
 
     def describe(self, request: Request) -> Answer:
         """INACTIVE clusters are described for a while longer (C06); others are MISSING (C05)."""
-        identifiers = request.get("clusters", ["default"])
-        if len(identifiers) > MOST_DESCRIBED:
-            raise errors.invalid_parameter(
-                f"Clusters cannot have more than {MOST_DESCRIBED} elements."
-            )
         include = request.get("include", [])
-        found, failures = [], []
-        for identifier in identifiers:
-            cluster = self._find(identifier)
-            if cluster is not None:
-                found.append(answers.cluster(cluster, include))
-            else:
-                arn = self._account.arn("ecs", f"cluster/{identifier.rsplit('/', 1)[-1]}")
-                failures.append({"arn": arn, "reason": "MISSING"})
-        return {"clusters": found, "failures": failures}
+        return described(
+            "clusters",
+            request.get("clusters", ["default"]),
+            self.by_name,
+            lambda cluster: answers.cluster(cluster, include),
+            lambda name: self._account.arn("ecs", f"cluster/{name}"),
+            most=MOST_DESCRIBED,
+        )
 
     def list_page(self, request: Request) -> Answer:
         arns = [cluster.arn for cluster in self.all() if cluster.status != "INACTIVE"]
         return one_page("clusterArns", arns, request, default=100)
-
-    def _find(self, identifier: str) -> Cluster | None:
-        cluster = self.by_name.get(identifier.rsplit("/", 1)[-1])
-        if cluster is None or (identifier.startswith("arn:") and identifier != cluster.arn):
-            return None
-        return cluster
 
     def _new(self, name: str, request: Request, providers: list[str]) -> Cluster:
         namespace_arn = None

@@ -10,7 +10,7 @@ from typing import Any
 from localcloud.account import Account
 from localcloud.ecs import answers, errors, name_rules, service_rules
 from localcloud.ecs.clusters import Clusters
-from localcloud.ecs.listing import one_page
+from localcloud.ecs.listing import described, find, one_page
 from localcloud.ecs.model import Cluster, Deployment, Service, ServiceConnect, TaskDefinition
 from localcloud.ecs.roles import require_service_linked_role
 from localcloud.ecs.scheduler import ServiceScheduler
@@ -144,21 +144,15 @@ class Services:
 
     def describe(self, request: Request) -> Answer:
         cluster = self._clusters.known(request.get("cluster"))
-        if len(request["services"]) > MOST_DESCRIBED:
-            raise errors.invalid_parameter(
-                f"Services cannot have more than {MOST_DESCRIBED} elements."
-            )
         with_tags = "TAGS" in request.get("include", [])
-        found, failures = [], []
-        for identifier in request["services"]:
-            service = _find(cluster, identifier)
-            if service is not None:
-                found.append(answers.service(service, with_tags=with_tags))
-            else:
-                name = identifier.rsplit("/", 1)[-1]
-                arn = self._account.arn("ecs", f"service/{cluster.name}/{name}")
-                failures.append({"arn": arn, "reason": "MISSING"})
-        return {"services": found, "failures": failures}
+        return described(
+            "services",
+            request["services"],
+            cluster.services,
+            lambda service: answers.service(service, with_tags=with_tags),
+            lambda name: self._account.arn("ecs", f"service/{cluster.name}/{name}"),
+            most=MOST_DESCRIBED,
+        )
 
     def list_page(self, request: Request) -> Answer:
         """Omits services that are DRAINING or INACTIVE (S02)."""
@@ -209,7 +203,7 @@ class Services:
     def _existing(
         self, cluster: Cluster, identifier: str, refusal: str = "Service not found."
     ) -> Service:
-        found = _find(cluster, identifier)
+        found = find(cluster.services, identifier)
         if found is None:
             raise errors.service_not_found(refusal)
         return found
@@ -345,13 +339,6 @@ class Services:
                 "assignPublicIp": configuration.get("assignPublicIp", "DISABLED"),
             }
         }
-
-
-def _find(cluster: Cluster, identifier: str) -> Service | None:
-    service = cluster.services.get(identifier.rsplit("/", 1)[-1])
-    if service is None or (identifier.startswith("arn:") and identifier != service.arn):
-        return None
-    return service
 
 
 def _repeated(existing: Service | None, request: Request) -> Service | None:

@@ -8,8 +8,8 @@ from typing import Any
 from localcloud.account import Account
 from localcloud.ecs import answers, errors
 from localcloud.ecs.clusters import Clusters
-from localcloud.ecs.listing import one_page
-from localcloud.ecs.model import Cluster, Task
+from localcloud.ecs.listing import described, find, one_page
+from localcloud.ecs.model import Task
 from localcloud.ecs.task_life import TaskLives
 
 Request = dict[str, Any]
@@ -31,21 +31,15 @@ class Tasks:
 
     def describe(self, request: Request) -> Answer:
         cluster = self._clusters.active(request.get("cluster"))
-        if len(request["tasks"]) > MOST_DESCRIBED:
-            raise errors.invalid_parameter(
-                f"Tasks cannot have more than {MOST_DESCRIBED} elements."
-            )
         with_tags = "TAGS" in request.get("include", [])
-        found, failures = [], []
-        for identifier in request["tasks"]:
-            task = _find(cluster, identifier)
-            if task is not None:
-                found.append(answers.task(task, with_tags=with_tags))
-            else:
-                task_id = identifier.rsplit("/", 1)[-1]
-                arn = self._account.arn("ecs", f"task/{cluster.name}/{task_id}")
-                failures.append({"arn": arn, "reason": "MISSING"})
-        return {"tasks": found, "failures": failures}
+        return described(
+            "tasks",
+            request["tasks"],
+            cluster.tasks,
+            lambda task: answers.task(task, with_tags=with_tags),
+            lambda task_id: self._account.arn("ecs", f"task/{cluster.name}/{task_id}"),
+            most=MOST_DESCRIBED,
+        )
 
     def list_page(self, request: Request) -> Answer:
         """By desired status, RUNNING by default, whatever a task's last status is."""
@@ -58,18 +52,11 @@ class Tasks:
 
     def stop(self, request: Request) -> Answer:
         cluster = self._clusters.active(request.get("cluster"))
-        task = _find(cluster, request["task"])
+        task = find(cluster.tasks, request["task"])
         if task is None:
             raise errors.invalid_parameter("The referenced task was not found.")
         self._lives.stop(task, "UserInitiated", request.get("reason", "Task stopped by user"))
         return {"task": answers.task(task, with_tags=True)}
-
-
-def _find(cluster: Cluster, identifier: str) -> Task | None:
-    task = cluster.tasks.get(identifier.rsplit("/", 1)[-1])
-    if task is None or (identifier.startswith("arn:") and identifier != task.arn):
-        return None
-    return task
 
 
 def _asked_for(task: Task, request: Request) -> bool:
