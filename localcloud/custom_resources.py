@@ -84,7 +84,7 @@ class CustomResources:
         self._answers: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
-    def ask(
+    def send(
         self,
         resource: CustomResource,
         request: RequestType,

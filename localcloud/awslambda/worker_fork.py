@@ -93,8 +93,8 @@ def serve(parent: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """Starts and ends workers. In a new worker returns what it will run; returns None when the
     parent is done."""
     running: set[int] = set()
-    while (asked := _request(parent)) is not None:
-        request, descriptors = asked
+    while (received := _request(parent)) is not None:
+        request, descriptors = received
         if "start" in request:
             if Path(request["start"]["directory"], REQUIREMENTS).is_file():
                 _import_common()

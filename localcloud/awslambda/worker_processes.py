@@ -49,7 +49,7 @@ class WorkerProcesses:
             if self._closed:
                 raise RuntimeError("the local cloud is closed: no function can be invoked")
             self._original = self._original or _Original()
-            return self._original.ask({"start": worker}, descriptors)
+            return self._original.send({"start": worker}, descriptors)
 
     def end(self, process: int) -> int:
         """Ends a worker at once. Ending it again changes nothing.
@@ -57,7 +57,7 @@ class WorkerProcesses:
         Returns its exit code, its own if it had ended by itself (a signal's number is negative), or
         0 if it was ended before."""
         with self._lock:
-            return self._original.ask({"end": process}) if self._original is not None else 0
+            return self._original.send({"end": process}) if self._original is not None else 0
 
     def close(self) -> None:
         """Ends all of them; none is left when this returns."""
@@ -82,7 +82,7 @@ class _Original:
         )
         theirs.close()
 
-    def ask(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> int:
+    def send(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> int:
         """The id of the new process, or the exit code of the ended one."""
         line = json.dumps(request).encode() + b"\n"
         sent = socket.send_fds(self._channel, [line], descriptors)

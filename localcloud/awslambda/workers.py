@@ -204,8 +204,8 @@ class Workers:
             assert worker
             outcome = _crashed(*_end_of_runtime(request_id, worker.exit_code))
         assert worker
-        said = json.loads(outcome.payload)["errorMessage"]
-        worker.output.append((int(time.time() * 1000), said))
+        message = json.loads(outcome.payload)["errorMessage"]
+        worker.output.append((int(time.time() * 1000), message))
         self._write_log(function, worker, request_id, started)
         return replace(outcome, version=function.version)
 

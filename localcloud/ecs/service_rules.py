@@ -125,11 +125,11 @@ def zone_rebalancing(request: Request, configuration: Request) -> ZoneRebalancin
     "availabilityZoneRebalancing" in the API reference. That CreateService chooses DISABLED
     otherwise is in public reports of 2026 and Terraform's documentation.
     """
-    asked: ZoneRebalancing | None = request.get("availabilityZoneRebalancing")
-    if asked is None:
+    requested: ZoneRebalancing | None = request.get("availabilityZoneRebalancing")
+    if requested is None:
         return "ENABLED" if configuration["maximumPercent"] > 100 else "DISABLED"
-    check_zone_rebalancing(asked, configuration, "created")
-    return asked
+    check_zone_rebalancing(requested, configuration, "created")
+    return requested
 
 
 def check_zone_rebalancing(

@@ -150,10 +150,10 @@ def _checked(request: EventBridgeSchedulerResponse, operation: str, clock: Clock
 def _list_schedules(self: EventBridgeSchedulerResponse) -> str:
     """moto ignores the limit, returns whole schedules, and does not miss an unknown group."""
     # moto passes the headers here if there is no query.
-    asked = {name: values[0] for name, values in self.querystring.items() if name in _LISTING}
-    group = asked.pop("ScheduleGroup", None)
-    size = int(asked.get("MaxResults", MAX_RESULTS))
-    given = {**asked, **({"GroupName": group} if group else {}), "MaxResults": size}
+    filters = {name: values[0] for name, values in self.querystring.items() if name in _LISTING}
+    group = filters.pop("ScheduleGroup", None)
+    size = int(filters.get("MaxResults", MAX_RESULTS))
+    given = {**filters, **({"GroupName": group} if group else {}), "MaxResults": size}
     if problems := request_shape.problems("scheduler", "ListSchedules", given):
         raise ValidationException("; ".join(f"{p.path}: {p.message}" for p in problems))
     backend = self.scheduler_backend
@@ -162,11 +162,11 @@ def _list_schedules(self: EventBridgeSchedulerResponse) -> str:
         schedule
         for one in groups
         for schedule in one.schedules.values()
-        if schedule.state == asked.get("State", schedule.state)
-        and schedule.name.startswith(asked.get("NamePrefix", ""))
+        if schedule.state == filters.get("State", schedule.state)
+        and schedule.name.startswith(filters.get("NamePrefix", ""))
     ]
     try:
-        shown, token = paging.page(wanted, lambda s: str(s.arn), size, asked.get("NextToken"))
+        shown, token = paging.page(wanted, lambda s: str(s.arn), size, filters.get("NextToken"))
     except paging.InvalidTokenError:
         raise ValidationException("Invalid NextToken provided.") from None
     return json.dumps({"Schedules": [_summary(one) for one in shown], "NextToken": token})

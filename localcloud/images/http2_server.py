@@ -34,7 +34,7 @@ class Http2Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """`signature`: the `server` header."""
         self.behaviour = behaviour
         self.signature = signature
-        self.asked: list[str] = []
+        self.paths: list[str] = []
         kind, _, where = address.partition(":")
         if kind == "unix":
             self.address_family = socket.AF_UNIX
@@ -76,7 +76,7 @@ class _Connection(socketserver.BaseRequestHandler):
         return "server", self.server.signature
 
     def _answer(self, connection: H2Connection, stream_id: int, path: str) -> None:
-        self.server.asked.append(path)
+        self.server.paths.append(path)
         behaviour = self.server.behaviour
         if behaviour == "http2" or behaviour.startswith("answers:"):
             status = behaviour.partition(":")[2] or "200"

@@ -57,14 +57,14 @@ def _welcome(image: str) -> Callable[[http.server.BaseHTTPRequestHandler], Answe
 
 def _echo(request: http.server.BaseHTTPRequestHandler) -> Answer:
     length = int(request.headers.get("content-length") or 0)
-    told = {
+    content = {
         "hostname": socket.gethostname(),
         "method": request.command,
         "path": request.path,
         "headers": {name.lower(): value for name, value in request.headers.items()},
         "body": request.rfile.read(length).decode("utf-8", "replace"),
     }
-    body = json.dumps(told, indent=2).encode() + b"\n"
+    body = json.dumps(content, indent=2).encode() + b"\n"
     return Answer(http.HTTPStatus.OK, "application/json", body)
 
 
@@ -86,7 +86,7 @@ def _fake_service(request: http.server.BaseHTTPRequestHandler) -> Answer:
     calls = {uri: _call(uri.rstrip("/") + request.path) for uri in upstreams}
     good = all(call["code"] == http.HTTPStatus.OK for call in calls.values())
     status = http.HTTPStatus.OK if good else http.HTTPStatus.INTERNAL_SERVER_ERROR
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "name": os.environ.get("NAME", "Service"),
         "uri": request.path,
         "type": "HTTP",
@@ -94,8 +94,8 @@ def _fake_service(request: http.server.BaseHTTPRequestHandler) -> Answer:
         "code": int(status),
     }
     if calls:
-        told["upstream_calls"] = calls
-    return Answer(status, "application/json", json.dumps(told, indent=2).encode() + b"\n")
+        content["upstream_calls"] = calls
+    return Answer(status, "application/json", json.dumps(content, indent=2).encode() + b"\n")
 
 
 def _call(uri: str) -> dict[str, Any]:
@@ -111,10 +111,10 @@ def _call(uri: str) -> dict[str, Any]:
     except OSError as problem:
         return {"uri": uri, "code": -1, "error": str(problem)}
     try:
-        told = json.loads(body)
+        content = json.loads(body)
     except ValueError:
-        told = {"body": body.decode("utf-8", "replace")}
-    return {**told, "uri": uri, "code": status}
+        content = {"body": body.decode("utf-8", "replace")}
+    return {**content, "uri": uri, "code": status}
 
 
 BEHAVIOURS = {

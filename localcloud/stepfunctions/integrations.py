@@ -113,7 +113,7 @@ def _as_answered(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return iso_text(value)
     if name in ("inputDetails", "outputDetails"):
-        return {_pascal_case(inner): told for inner, told in value.items()}
+        return {_pascal_case(inner): item for inner, item in value.items()}
     return value
 
 
@@ -138,8 +138,8 @@ def _refused(code: str, status: int, message: str) -> _LambdaError:
 
 
 def _answered_by(service: str, status: int, code: str, request_id: str) -> str:
-    told = f"Service: {service}; Status Code: {status}; Error Code: {code}"
-    return f"{told}; Request ID: {request_id}; Proxy: null"
+    details = f"Service: {service}; Status Code: {status}; Error Code: {code}"
+    return f"{details}; Request ID: {request_id}; Proxy: null"
 
 
 def _invoke(
@@ -223,8 +223,8 @@ def _from_start_error_of(original: Callable[..., FailureEvent]) -> Callable[...,
         known = code if code in classes else "AWSStepFunctions"
         name = f"StepFunctions.{known.removesuffix('Exception')}Exception"
         status, request_id = answer["HTTPStatusCode"], answer.get("RequestId", "")
-        told = _answered_by("AWSStepFunctions", status, code, request_id)
-        return _task_failed(self, env, name, f"{ex.response['Error']['Message']} ({told})")
+        details = _answered_by("AWSStepFunctions", status, code, request_id)
+        return _task_failed(self, env, name, f"{ex.response['Error']['Message']} ({details})")
 
     return _from_error
 

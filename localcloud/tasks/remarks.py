@@ -16,15 +16,15 @@ Remark = tuple[LogTarget, str]
 
 def remarks(task: Task, pulled: Mapping[str, Pulled], *, isolated: bool) -> list[Remark]:
     """`pulled` is by container name. A container without a log gets no remarks."""
-    said: list[Remark] = []
+    found: list[Remark] = []
     for container in task.containers:
         if container.log is not None:
             lines = _of_container(container, pulled[container.name].image, task.proxy, isolated)
-            said.extend((container.log, f"local cloud: {line}") for line in lines)
+            found.extend((container.log, f"local cloud: {line}") for line in lines)
     if task.proxy is not None and task.proxy.log is not None and not isolated:
         log = task.proxy.log
-        said.extend((log, f"local cloud: {line}") for line in _of_unreachable(task.proxy))
-    return said
+        found.extend((log, f"local cloud: {line}") for line in _of_unreachable(task.proxy))
+    return found
 
 
 def _of_container(

@@ -43,7 +43,7 @@ class EdgeResult:
 
     code: int
     """Its exit code so far."""
-    said: str
+    observed: str
     status: int = 0
     """The HTTP status of the application; 0 if it gave none."""
     meant: bool = False
@@ -52,7 +52,7 @@ class EdgeResult:
     def line(self, alias: str) -> str:
         """As the program of functions/bivouac/proof prints it."""
         seen = {"code": self.code, "status": self.status, "failures": 0, "asked": 0}
-        return json.dumps({"edge": alias, "said": self.said, **seen})
+        return json.dumps({"edge": alias, "said": self.observed, **seen})
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class EdgeScript:
         """The endpoint behind the alias in this task; None if the alias does not resolve there
         (P08)."""
         aliases = task.proxy.client_aliases if task.proxy is not None else ()
-        asked = (self.dns_name, self.port)
-        return next((a.endpoint for a in aliases if (a.dns_name, a.port) == asked), None)
+        address = (self.dns_name, self.port)
+        return next((a.endpoint for a in aliases if (a.dns_name, a.port) == address), None)
 
     @property
     def alias(self) -> str:
@@ -89,8 +89,8 @@ class EdgeScript:
             return EdgeResult(NO_NAME, "does not resolve")
         if not given:
             # A server that refuses connections is skipped if there is another one.
-            said = "HTTP 503 of the proxy: it has no server to pass this on to"
-            return EdgeResult(NO_CONNECTION, said, 503)
+            observed = "HTTP 503 of the proxy: it has no server to pass this on to"
+            return EdgeResult(NO_CONNECTION, observed, 503)
         of_proxy = {answer.status for answer in given if answer.instead_of_application}
         if 503 in of_proxy:
             return EdgeResult(NO_ANSWER, _NOTHING_BEHIND[self.protocol])
@@ -103,8 +103,10 @@ class EdgeScript:
         expected = range(self.lowest_status, self.highest_status + 1)
         for answer in given:
             if answer.status not in expected:
-                said = f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
+                observed = (
+                    f"HTTP {answer.status}, expected {self.lowest_status}-{self.highest_status}"
+                )
                 meant = answer.status not in _OF_A_START
-                return EdgeResult(WRONG_STATUS, said, answer.status, meant)
-        said = f"HTTP {given[0].status}, 8 times in a row"
-        return EdgeResult(PROVEN, said, given[0].status)
+                return EdgeResult(WRONG_STATUS, observed, answer.status, meant)
+        observed = f"HTTP {given[0].status}, 8 times in a row"
+        return EdgeResult(PROVEN, observed, given[0].status)

@@ -19,8 +19,8 @@ class StackDeletionError(Exception):
     """DELETE_FAILED: the stack and its remaining resources still exist."""
 
     def __init__(self, failures: Mapping[str, str], left: Iterable[str]) -> None:
-        told = "; ".join(f"{logical_id}: {reason}" for logical_id, reason in failures.items())
-        super().__init__(f"the stack is not deleted ({told}); left are {', '.join(left)}")
+        reasons = "; ".join(f"{logical_id}: {reason}" for logical_id, reason in failures.items())
+        super().__init__(f"the stack is not deleted ({reasons}); left are {', '.join(left)}")
         self.failures = failures
         """Logical id -> reason."""
 

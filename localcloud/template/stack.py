@@ -89,11 +89,11 @@ class Deployer:
             try:
                 left = deployment.transition.roll_back()
             except TemplateError as worse:
-                told = f"{error}; rolling back: {worse}"
-                raise StackUpdateError(told, "UPDATE_ROLLBACK_FAILED") from error
+                message = f"{error}; rolling back: {worse}"
+                raise StackUpdateError(message, "UPDATE_ROLLBACK_FAILED") from error
             stack.deployed.update(before)
-            told = f"{error}; not cleaned up: {left}" if left else str(error)
-            raise StackUpdateError(told, "UPDATE_ROLLBACK_COMPLETE") from error
+            message = f"{error}; not cleaned up: {left}" if left else str(error)
+            raise StackUpdateError(message, "UPDATE_ROLLBACK_COMPLETE") from error
         report("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         updated = replace(updated, left_behind=deployment.transition.clean_up())
         self._stacks[stack.name] = updated

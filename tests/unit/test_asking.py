@@ -76,7 +76,7 @@ def test_a_real_server_is_asked_in_its_protocol(
         result = ask(protocol, port_of(server))
     assert result.good is good
     assert words in result.words
-    assert server.asked == ["/" if protocol == "http2" else "/grpc.health.v1.Health/Check"]
+    assert server.paths == ["/" if protocol == "http2" else "/grpc.health.v1.Health/Check"]
 
 
 class Http1(BaseHTTPRequestHandler):

@@ -52,7 +52,7 @@ class Server:
 
     def __init__(self, *answers: bytes | None) -> None:
         self._answers = list(answers)
-        self.asked: list[bytes] = []
+        self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
@@ -68,7 +68,7 @@ class Server:
                 continue
             with connection:
                 if answer.startswith(b"HTTP"):
-                    self.asked.append(connection.recv(65536))
+                    self.requests.append(connection.recv(65536))
                 if answer == b"end":
                     return
                 connection.sendall(answer)
@@ -118,7 +118,7 @@ class TestWhatCounts:
         answers = [http(status) for status in (500, 200, 200, 404, 200)]
         with server(*answers) as api:
             assert client(api.port).prove() == PROVEN
-        assert len(api.asked) == 4 + 16
+        assert len(api.requests) == 4 + 16
         printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [(each["said"], each["code"], each["failures"]) for each in printed] == [
             ("HTTP 500, expected 200-399", WRONG_STATUS, 0),
@@ -145,8 +145,8 @@ class TestWhatCounts:
         """P11."""
         with server(http(302, FROM_APPLICATION + b"Location: /elsewhere\r\n")) as api:
             assert client(api.port, path="/healthz").prove() == PROVEN
-        assert {each.split(b"\r\n")[0] for each in api.asked} == {b"GET /healthz HTTP/1.1"}
-        assert len(api.asked) == 8
+        assert {each.split(b"\r\n")[0] for each in api.requests} == {b"GET /healthz HTTP/1.1"}
+        assert len(api.requests) == 8
 
     @pytest.mark.parametrize(
         ("answer", "code", "words"),

@@ -140,10 +140,10 @@ class HeldTask:
             self._loop.stop()
 
     def _read_input(self) -> None:
-        heard = os.read(0, 4096)
-        if not heard:
+        received = os.read(0, 4096)
+        if not received:
             self._abandon()
-        elif STOP in heard:
+        elif STOP in received:
             self._stopping = True
             self._stop_those_due()
 

@@ -16,7 +16,7 @@ def is_custom(resource_type: str) -> bool:
 
 def custom_resource(cloud: Cloud, request: Request) -> Made:
     try:
-        answer = cloud.custom_resources.ask(_of(request), "Create")
+        answer = cloud.custom_resources.send(_of(request), "Create")
     except CustomResourceError as error:
         raise TemplateError(f"{request.logical_id} ({request.type}): {error}") from error
     return Made(answer.physical_id, answer.data)
@@ -26,14 +26,14 @@ def update_custom_resource(cloud: Cloud, before: Deployed, request: Request) -> 
     """A new physical id means a new resource: the old one is deleted later."""
     old = before.request.properties
     try:
-        answer = cloud.custom_resources.ask(_of(request), "Update", before.made.ref, old)
+        answer = cloud.custom_resources.send(_of(request), "Update", before.made.ref, old)
     except CustomResourceError as error:
         raise TemplateError(f"{request.logical_id} ({request.type}): {error}") from error
     return Made(answer.physical_id, answer.data)
 
 
 def delete_custom_resource(cloud: Cloud, deployed: Deployed) -> None:
-    cloud.custom_resources.ask(_of(deployed.request), "Delete", deployed.made.ref)
+    cloud.custom_resources.send(_of(deployed.request), "Delete", deployed.made.ref)
 
 
 def _of(request: Request) -> CustomResource:
