@@ -89,9 +89,11 @@ class Life:
     def _refuse(self) -> None:
         ended = self._execute("CreateEnvironment", refused(self._run))
         ended.must_have("FAILED")
-        told = f"error {ended.error!r}, cause {ended.cause!r}"
-        self._recorder.judge("stepfunctions.error-name", ended.error == "InvalidRequestError", told)
-        _expect("containerPort" in ended.cause and "nobody" in ended.cause, told)
+        observed = f"error {ended.error!r}, cause {ended.cause!r}"
+        self._recorder.judge(
+            "stepfunctions.error-name", ended.error == "InvalidRequestError", observed
+        )
+        _expect("containerPort" in ended.cause and "nobody" in ended.cause, observed)
 
     def _plan(self) -> None:
         ended = self._execute("CreateEnvironment", {**shop(self._run), "dryRun": True})
@@ -239,8 +241,8 @@ class Life:
     def _judge_expiry_schedule(self) -> None:
         schedule = self._expiry_schedule()
         role = schedule["Target"]["RoleArn"]
-        told = f"the schedule has the role {role}"
-        self._recorder.judge("scheduler.trust", True, told, "scheduler.GetSchedule", schedule)
+        observed = f"the schedule has the role {role}"
+        self._recorder.judge("scheduler.trust", True, observed, "scheduler.GetSchedule", schedule)
 
     def _stop_what_has_ended(self, ended: Ended) -> None:
         belief = "stepfunctions.stop-after-end"
@@ -262,8 +264,8 @@ class Life:
             ("ecs.missing-task", "ecs.DescribeTasks", tasks),
         ):
             reasons = [failure.get("reason") for failure in answer["failures"]]
-            told = f"failures {answer['failures']}"
-            self._recorder.judge(belief, reasons == ["MISSING"], told, operation, answer)
+            observed = f"failures {answer['failures']}"
+            self._recorder.judge(belief, reasons == ["MISSING"], observed, operation, answer)
 
     def _ask_scheduler(self) -> None:
         belief = "scheduler.missing-schedule"
@@ -307,8 +309,8 @@ class Life:
             deleting += listed["taskDefinitionArns"]
             active = ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")
             _expect(not active["taskDefinitionArns"], f"ACTIVE: {active['taskDefinitionArns']}")
-        told = f"{len(deleting)} are listed"
-        self._recorder.judge("ecs.task-definitions-deleting", bool(deleting), told)
+        observed = f"{len(deleting)} are listed"
+        self._recorder.judge("ecs.task-definitions-deleting", bool(deleting), observed)
 
 
 def _expect(holds: bool, problem: str) -> None:

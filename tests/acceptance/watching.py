@@ -100,8 +100,8 @@ class Watch:
         listed = self._listed()
         for name, service in seen.items():
             if service["status"] != "ACTIVE":
-                told = f"{service['status']} and {'' if name in listed else 'not '}listed"
-                self._recorder.judge("ecs.deleted-services-hidden", name not in listed, told)
+                observed = f"{service['status']} and {'' if name in listed else 'not '}listed"
+                self._recorder.judge("ecs.deleted-services-hidden", name not in listed, observed)
 
     def _are_gone(self, names: Iterable[str]) -> None:
         for name in names:
@@ -149,8 +149,8 @@ class Watch:
             self._in_cloud_map.remove(name)
             seconds = time.monotonic() - self._inactive_since[name]
             holds = seconds <= MOST_SECONDS_IN_CLOUD_MAP
-            told = f"gone {seconds:.0f} s after its service was INACTIVE"
-            self._recorder.judge("cloudmap.removal-delay", holds, told)
+            observed = f"gone {seconds:.0f} s after its service was INACTIVE"
+            self._recorder.judge("cloudmap.removal-delay", holds, observed)
         self._in_cloud_map |= now
 
     def judge_registrations(self) -> None:
@@ -172,7 +172,7 @@ class Watch:
                 address = attributes.get("AWS_INSTANCE_IPV4")
                 port = attributes.get("AWS_INSTANCE_PORT")
                 task = tasks.get(instance["Id"], {})
-                for belief, holds, told in (
+                for belief, holds, observed in (
                     (
                         "cloudmap.instance",
                         bool(address) and address in str(task.get("attachments")),
@@ -181,7 +181,7 @@ class Watch:
                     ("cloudmap.instance-port", port == str(PORTS.get(name)), f"port {port}"),
                 ):
                     self._recorder.judge(
-                        belief, holds, told, "servicediscovery.ListInstances", answer
+                        belief, holds, observed, "servicediscovery.ListInstances", answer
                     )
 
     def _discovery_services(self) -> dict[str, Json]:

@@ -51,9 +51,9 @@ def only_the_vpc_reaches(account: BivouacAccount, port: int) -> None:
 
 
 def described(account: BivouacAccount, name: str = "shop") -> dict[str, Any]:
-    told = account.invoke("describe_environments", {"environment": name})
-    must_be("Document", told)
-    return told
+    document = account.invoke("describe_environments", {"environment": name})
+    must_be("Document", document)
+    return document
 
 
 def listed(account: BivouacAccount, **question: Any) -> dict[str, Any]:
@@ -62,12 +62,12 @@ def listed(account: BivouacAccount, **question: Any) -> dict[str, Any]:
     return page
 
 
-def edge_states(told: dict[str, Any]) -> list[str]:
-    return [edge["state"] for edge in told["edges"]]
+def edge_states(document: dict[str, Any]) -> list[str]:
+    return [edge["state"] for edge in document["edges"]]
 
 
-def states(told: dict[str, Any]) -> list[tuple[str, str | None]]:
-    return [(service["state"], service["because"]) for service in told["services"]]
+def states(document: dict[str, Any]) -> list[tuple[str, str | None]]:
+    return [(service["state"], service["because"]) for service in document["services"]]
 
 
 def names(page: dict[str, Any]) -> list[str]:
@@ -83,19 +83,19 @@ class TestReady:
         return account
 
     def test_it_shows_owner_lease_and_proof(self, shop: BivouacAccount) -> None:
-        told = described(shop)
-        assert (told["name"], told["status"], told["doing"]) == ("shop", "READY", None)
-        assert (told["owner"], told["tags"]) == ("team-shop", {"costCenter": "482"})
-        assert told["triggers"]["pullRequest"]["number"] == 482
-        assert (told["cluster"], told["namespace"]) == ("bivouac-shop", "bivouac-shop")
-        assert told["createdAt"] < told["readyAt"] <= told["observedAt"]
-        left = times.moment(told["expiresAt"]) - times.moment(told["observedAt"])
-        assert told["secondsLeft"] == pytest.approx(left.total_seconds(), abs=1)
-        (edge,) = told["edges"]
+        document = described(shop)
+        assert (document["name"], document["status"], document["doing"]) == ("shop", "READY", None)
+        assert (document["owner"], document["tags"]) == ("team-shop", {"costCenter": "482"})
+        assert document["triggers"]["pullRequest"]["number"] == 482
+        assert (document["cluster"], document["namespace"]) == ("bivouac-shop", "bivouac-shop")
+        assert document["createdAt"] < document["readyAt"] <= document["observedAt"]
+        left = times.moment(document["expiresAt"]) - times.moment(document["observedAt"])
+        assert document["secondsLeft"] == pytest.approx(left.total_seconds(), abs=1)
+        (edge,) = document["edges"]
         assert (edge["from"], edge["to"], edge["alias"]) == ("web", "api:api", "api:8080")
         assert (edge["state"], edge["because"], edge["proven"]) == ("PROVEN", None, True)
-        assert times.moment(edge["at"]) <= times.moment(told["readyAt"])
-        assert (told["diagnosis"], told["receipt"]) == (None, None)
+        assert times.moment(edge["at"]) <= times.moment(document["readyAt"])
+        assert (document["diagnosis"], document["receipt"]) == (None, None)
 
     def test_it_shows_the_running_tasks(self, shop: BivouacAccount) -> None:
         (api, _) = described(shop)["services"]
@@ -110,27 +110,27 @@ class TestReady:
 
     def test_it_shows_the_public_addresses(self, shop: BivouacAccount) -> None:
         """Everybody may reach port 80, and nobody 8080."""
-        told = described(shop)
-        (url,) = told["urls"]
+        document = described(shop)
+        (url,) = document["urls"]
         assert url["service"] == "web"
         assert url["url"].startswith("http://203.0.113.")
         assert url["url"].endswith(":80/")
         assert url["proven"] is True
-        assert told["noUrlBecause"] is None
+        assert document["noUrlBecause"] is None
 
     def test_a_task_deployed_since_the_proof_is_not_proven(self, shop: BivouacAccount) -> None:
         shop.client("ecs").update_service(
             cluster="bivouac-shop", service="web", forceNewDeployment=True
         )
         shop.pass_time(SETTLED_SECONDS)
-        told = described(shop)
-        assert {url["proven"] for url in told["urls"]} == {False}
-        assert [edge["proven"] for edge in told["edges"]] == [False]
+        document = described(shop)
+        assert {url["proven"] for url in document["urls"]} == {False}
+        assert [edge["proven"] for edge in document["edges"]] == [False]
 
     def test_it_shows_nothing_secret_and_changes_nothing(self, shop: BivouacAccount) -> None:
-        told = json.dumps(described(shop))
-        assert SECRET not in told
-        assert "GREETING" not in told
+        document = json.dumps(described(shop))
+        assert SECRET not in document
+        assert "GREETING" not in document
         assert shop.mutating_calls == []
 
     def test_repeating_the_question_gives_the_same_answer(self, shop: BivouacAccount) -> None:
@@ -149,11 +149,13 @@ class TestReady:
     ) -> None:
         first = described(shop)
         Machines(shop).delete({"environment": "shop"})
-        told = described(shop)
-        assert (told["status"], told["expiresAt"]) == ("DELETED", None)
-        assert {item["name"] for item in told["receipt"]["items"]} >= {"api", "web"}
-        assert [service["state"] for service in told["services"]] == ["MISSING", "MISSING"]
-        assert told["noUrlBecause"] == "no task runs that could answer; the environment is DELETED"
+        document = described(shop)
+        assert (document["status"], document["expiresAt"]) == ("DELETED", None)
+        assert {item["name"] for item in document["receipt"]["items"]} >= {"api", "web"}
+        assert [service["state"] for service in document["services"]] == ["MISSING", "MISSING"]
+        assert (
+            document["noUrlBecause"] == "no task runs that could answer; the environment is DELETED"
+        )
         Machines(shop).create(SHOP, "anew")
         assert described(shop)["createdAt"] > first["createdAt"]
 
@@ -170,12 +172,14 @@ class TestReady:
 
     def test_a_sleeping_environment_has_no_addresses(self, shop: BivouacAccount) -> None:
         Machines(shop).sleep({"environment": "shop"})
-        told = described(shop)
-        assert told["status"] == "ASLEEP"
-        assert {service["state"] for service in told["services"]} == {"STOPPED"}
-        assert edge_states(told) == ["NOT_CALLED"]
-        assert [edge["proven"] for edge in told["edges"]] == [False]
-        assert told["noUrlBecause"] == "no task runs that could answer; the environment is ASLEEP"
+        document = described(shop)
+        assert document["status"] == "ASLEEP"
+        assert {service["state"] for service in document["services"]} == {"STOPPED"}
+        assert edge_states(document) == ["NOT_CALLED"]
+        assert [edge["proven"] for edge in document["edges"]] == [False]
+        assert (
+            document["noUrlBecause"] == "no task runs that could answer; the environment is ASLEEP"
+        )
 
 
 def test_without_a_public_rule_it_says_what_admits_callers(account: BivouacAccount) -> None:
@@ -184,34 +188,34 @@ def test_without_a_public_rule_it_says_what_admits_callers(account: BivouacAccou
     )
     only_the_vpc_reaches(account, 80)
     Machines(account).create(environment())
-    told = described(account, "demo")
-    assert told["urls"] == []
-    assert "no security group admits 0.0.0.0/0" in told["noUrlBecause"]
-    assert "web:80" in told["noUrlBecause"]
+    document = described(account, "demo")
+    assert document["urls"] == []
+    assert "no security group admits 0.0.0.0/0" in document["noUrlBecause"]
+    assert "web:80" in document["noUrlBecause"]
 
 
 def test_without_a_public_address_it_says_so(account: BivouacAccount) -> None:
     vpc = {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}
     Machines(account).create(environment(web(networkConfiguration=vpc)))
-    told = described(account, "demo")
-    assert told["urls"] == []
-    assert told["noUrlBecause"].startswith("its tasks have no public address")
+    document = described(account, "demo")
+    assert document["urls"] == []
+    assert document["noUrlBecause"].startswith("its tasks have no public address")
 
 
 def test_during_a_create_it_names_the_execution(account: BivouacAccount) -> None:
     arn = account.start_execution("shop-482", CREATE_MACHINE)
     account.holds(account.planned(SHOP), execution=arn)
-    told = described(account)
-    assert (told["status"], told["doing"]) == ("CREATING", "CREATE")
-    held_by = told["execution"]
+    document = described(account)
+    assert (document["status"], document["doing"]) == ("CREATING", "CREATE")
+    held_by = document["execution"]
     assert (held_by["machine"], held_by["status"]) == ("create_environment", "RUNNING")
     assert held_by["consoleUrl"].startswith("https://ap-northeast-1.console.aws.amazon.com/states/")
     assert held_by["consoleUrl"].endswith(arn)
-    assert states(told) == [
+    assert states(document) == [
         ("MISSING", "not created yet"),
         ("MISSING", "waiting for api (HEALTHY)"),
     ]
-    assert edge_states(told) == ["NOT_CALLED"]
+    assert edge_states(document) == ["NOT_CALLED"]
 
 
 class TestEdgesWhileItIsCreated:
@@ -347,15 +351,15 @@ def test_a_failure_is_shown_with_its_next_step(account: BivouacAccount) -> None:
             "verdicts": [{**verdict, "next_step": "Read its log."}],
         },
     )
-    told = described(account, "demo")
-    assert told["diagnosis"] == {
+    document = described(account, "demo")
+    assert document["diagnosis"] == {
         "error": "DeploymentFailedError",
         "category": "container exit",
         "cause": "web: container exit: code 3",
         "nextStep": "Read its log.",
         "verdicts": [{**verdict, "nextStep": "Read its log."}],
     }
-    assert told["services"][0]["because"] == "container exit: code 3"
+    assert document["services"][0]["because"] == "container exit: code 3"
 
 
 def test_an_unknown_environment_is_not_found(account: BivouacAccount) -> None:

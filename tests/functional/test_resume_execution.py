@@ -24,7 +24,7 @@ ANSWER: dict[str, Any] = {"status": "HEALTHY"}
 Looks = Callable[[Wait], PollResult]
 
 
-def told(task: str = "t1", version: int = 1, status: str = "RUNNING", **more: Any) -> Any:
+def task_event(task: str = "t1", version: int = 1, status: str = "RUNNING", **more: Any) -> Any:
     """ECS's event of a task of the service web."""
     detail = {
         "clusterArn": f"{ARN}:cluster/bivouac-demo",
@@ -98,7 +98,7 @@ def test_an_event_before_the_token_is_stored_is_covered_by_the_first_poll(
 ) -> None:
     """W02: so it polls once the token is stored."""
     account.holds(account.planned(environment()))
-    assert resumed(account, told()) == "NO_WAIT"
+    assert resumed(account, task_event()) == "NO_WAIT"
     wait = begun(account)
     assert looking(account, wait, PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[wait.token] == ANSWER
@@ -107,7 +107,7 @@ def test_an_event_before_the_token_is_stored_is_covered_by_the_first_poll(
 def test_an_event_between_token_and_poll_triggers_a_poll(account: BivouacAccount) -> None:
     """What is awaited is not known yet, so both poll; the second answer is dropped."""
     wait = begun(account)
-    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, task_event(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert looking(account, wait, PollResult(answer=ANSWER)) == "TOO_LATE"
 
 
@@ -126,10 +126,10 @@ def test_an_event_during_the_poll_triggers_another_poll(account: BivouacAccount)
 def test_an_event_after_the_poll_completes_the_wait(account: BivouacAccount) -> None:
     wait = begun(account)
     assert looking(account, wait, waits_for(2)) == "WAITS"
-    assert resumed(account, told("t1")) == "NOTED"
-    assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, task_event("t1")) == "NOTED"
+    assert resumed(account, task_event("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[wait.token] == ANSWER
-    assert resumed(account, told("t3")) == "NO_WAIT"
+    assert resumed(account, task_event("t3")) == "NO_WAIT"
 
 
 def test_a_repeated_event_is_not_counted_twice(account: BivouacAccount) -> None:
@@ -137,15 +137,17 @@ def test_a_repeated_event_is_not_counted_twice(account: BivouacAccount) -> None:
     wait = begun(account)
     account.waits.note("demo", running())
     assert looking(account, wait, waits_for(1), waits_for(1, frozenset({"t1"}))) == "WAITS"
-    assert resumed(account, told("t1")) == "NOTED"
-    assert resumed(account, told("t2"), waits_for(1)) == "WAITS"
+    assert resumed(account, task_event("t1")) == "NOTED"
+    assert resumed(account, task_event("t2"), waits_for(1)) == "WAITS"
 
 
 def test_an_older_event_of_a_task_is_dropped(account: BivouacAccount) -> None:
     """W01: detail.version orders them."""
     looking(account, begun(account), waits_for(2))
-    assert resumed(account, told(version=5)) == "NOTED"
-    stopped = told(version=4, status="STOPPED", stoppedReason="Scaling activity initiated by x")
+    assert resumed(account, task_event(version=5)) == "NOTED"
+    stopped = task_event(
+        version=4, status="STOPPED", stoppedReason="Scaling activity initiated by x"
+    )
     assert resumed(account, stopped) == "NO_WAIT"
     wait = account.waits.note("demo", running(version=5))
     assert wait is not None
@@ -159,7 +161,7 @@ def test_an_event_in_another_stacks_cluster_is_ignored(
     """The rules match the prefix "bivouac-", which these names also have."""
     begun(account)
     account.forget_calls()
-    event = told(clusterArn=f"{ARN}:cluster/{cluster}")
+    event = task_event(clusterArn=f"{ARN}:cluster/{cluster}")
     assert account.invoke("resume_execution", event) == {"status": "NOT_OURS"}
     failed = {
         "detail-type": "ECS Deployment State Change",
@@ -179,7 +181,7 @@ def test_each_of_two_stacks_gets_its_own_environments_events(
     wait = begun(account)
     with mock.patch.dict("os.environ", {"NAME_PREFIX": prefix}):
         for stack in ("bivouac", "bivouac-2"):
-            event = told(task=f"of-{stack}", clusterArn=f"{ARN}:cluster/{stack}-demo")
+            event = task_event(task=f"of-{stack}", clusterArn=f"{ARN}:cluster/{stack}-demo")
             resumed(account, event, *([PollResult()] if stack == prefix else []))
     kept = account.waits.note("demo", running("another"))
     assert kept is not None
@@ -204,25 +206,25 @@ class TestEarlierLife:
     ) -> None:
         """Reads would seem to lag behind it: they never show a task of that life."""
         self.waiting(account, taken)
-        assert resumed(account, told() | {"time": "2026-01-31T11:59:59Z"}) == "NO_WAIT"
+        assert resumed(account, task_event() | {"time": "2026-01-31T11:59:59Z"}) == "NO_WAIT"
         kept = account.waits.note("demo", running("another"))
         assert kept is not None
         assert set(kept.task_events) == {"another"}
 
     def test_a_failure_from_before_the_opening_is_ignored(self, account: BivouacAccount) -> None:
         self.waiting(account)
-        ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
+        ended = task_event(status="STOPPED", stoppedReason="Essential container in task exited")
         assert resumed(account, ended | {"time": "2026-01-31T11:00:00Z"}) == "NO_WAIT"
 
     def test_an_event_in_the_second_of_the_opening_counts(self, account: BivouacAccount) -> None:
         self.waiting(account)
-        assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
+        assert resumed(account, task_event(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_a_failed_task_triggers_a_poll_whatever_is_awaited(account: BivouacAccount) -> None:
     """H11, H24."""
     looking(account, begun(account), waits_for(3))
-    ended = told(status="STOPPED", stoppedReason="Essential container in task exited")
+    ended = task_event(status="STOPPED", stoppedReason="Essential container in task exited")
     assert resumed(account, ended, PollResult(answer={"status": "FAILED"})) == "ANSWERED"
 
 
@@ -258,7 +260,7 @@ def test_of_two_pollers_only_one_goes_on(account: BivouacAccount) -> None:
 
     def meanwhile() -> None:
         account.while_asleep = lambda: None
-        second.append(resumed(account, told(), polls()))
+        second.append(resumed(account, task_event(), polls()))
 
     account.while_asleep = meanwhile
     assert looking(account, wait, polls(), PollResult(answer=ANSWER)) == "ANSWERED"
@@ -271,7 +273,7 @@ def test_a_poller_with_an_earlier_next_poll_takes_over(account: BivouacAccount) 
 
     def meanwhile() -> None:
         account.while_asleep = lambda: None
-        second.append(resumed(account, told(), polls(0.5), PollResult(answer=ANSWER)))
+        second.append(resumed(account, task_event(), polls(0.5), PollResult(answer=ANSWER)))
 
     account.while_asleep = meanwhile
     assert looking(account, wait, polls(10)) == "OVER"
@@ -284,16 +286,16 @@ def test_a_dead_poller_is_replaced_by_the_next_event(account: BivouacAccount) ->
     dies = mock.patch("bivouac.clock.sleep", side_effect=RuntimeError("killed"))
     with dies, pytest.raises(RuntimeError):
         looking(account, wait, PollResult(again_after=2, awaited=Awaited({"web": 3}, GOAL)))
-    assert resumed(account, told()) == "NOTED"
+    assert resumed(account, task_event()) == "NOTED"
     account.pass_time(2 + LATE_SECONDS + 0.1)
-    assert resumed(account, told(), polls(), PollResult(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, task_event(), polls(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_a_poller_with_nothing_left_to_poll_is_not_replaced(account: BivouacAccount) -> None:
     wait = begun(account)
     assert looking(account, wait, polls(), waits_for(2)) == "WAITS"
     account.pass_time(LATE_SECONDS + 10)
-    assert resumed(account, told()) == "NOTED"
+    assert resumed(account, task_event()) == "NOTED"
 
 
 def test_a_repeated_event_triggers_a_poll_if_the_first_poll_died(
@@ -303,8 +305,8 @@ def test_a_repeated_event_triggers_a_poll_if_the_first_poll_died(
     looking(account, begun(account), waits_for(1))
     died = mock.patch("bivouac.waiting.poll.poll_for", side_effect=RuntimeError("killed"))
     with died, pytest.raises(RuntimeError):
-        account.invoke("resume_execution", told())
-    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
+        account.invoke("resume_execution", task_event())
+    assert resumed(account, task_event(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_polling_ends_before_the_functions_time_out(account: BivouacAccount) -> None:
@@ -325,12 +327,12 @@ def test_an_event_during_anothers_poll_is_left_to_it(account: BivouacAccount) ->
     wait, others = begun(account), list[str]()
 
     def meanwhile() -> PollResult:
-        others.append(resumed(account, told("t2")))
+        others.append(resumed(account, task_event("t2")))
         return waits_for(3)
 
     looking(account, wait, waits_for(1))
     with mock.patch("bivouac.waiting.poll.poll_for", return_value=looks_in_turn(meanwhile)):
-        status = account.invoke("resume_execution", told("t1"))["status"]
+        status = account.invoke("resume_execution", task_event("t1"))["status"]
     assert (status, others) == ("WAITS", ["POLLED_ELSEWHERE"])
 
 
@@ -339,12 +341,12 @@ def test_an_event_during_anothers_poll_makes_that_one_poll_again(account: Bivoua
     looking(account, begun(account), waits_for(1))
 
     def meanwhile() -> PollResult:
-        assert resumed(account, told("t2")) == "POLLED_ELSEWHERE"
+        assert resumed(account, task_event("t2")) == "POLLED_ELSEWHERE"
         return waits_for(1, known=frozenset({"t1"}))
 
     look = looks_in_turn(meanwhile, lambda: PollResult(answer=ANSWER))
     with mock.patch("bivouac.waiting.poll.poll_for", return_value=look):
-        assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
+        assert account.invoke("resume_execution", task_event("t1"))["status"] == "ANSWERED"
 
 
 def test_a_failure_during_anothers_poll_is_never_missed(account: BivouacAccount) -> None:
@@ -363,7 +365,7 @@ def test_a_failure_during_anothers_poll_is_never_missed(account: BivouacAccount)
 
     look = looks_in_turn(meanwhile, lambda: PollResult(answer={"status": "FAILED"}))
     with mock.patch("bivouac.waiting.poll.poll_for", return_value=look):
-        assert account.invoke("resume_execution", told("t1"))["status"] == "ANSWERED"
+        assert account.invoke("resume_execution", task_event("t1"))["status"] == "ANSWERED"
 
 
 def test_a_poller_skips_its_poll_during_anothers(account: BivouacAccount) -> None:
@@ -405,9 +407,9 @@ def test_a_dead_poll_is_repeated_by_the_next_event(account: BivouacAccount) -> N
     wait = begun(account)
     looking(account, wait, waits_for(1))
     account.waits.claim(wait, "dies", account.now())
-    assert resumed(account, told("t1")) == "POLLED_ELSEWHERE"
+    assert resumed(account, task_event("t1")) == "POLLED_ELSEWHERE"
     account.pass_time(LATE_SECONDS + 0.1)
-    assert resumed(account, told("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, task_event("t2"), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 def test_the_event_of_a_dead_poll_triggers_a_poll_when_it_is_repeated(
@@ -420,8 +422,8 @@ def test_the_event_of_a_dead_poll_triggers_a_poll_when_it_is_repeated(
         mock.patch("bivouac.waiting.poll.poll_for", return_value=look),
         pytest.raises(RuntimeError),
     ):
-        account.invoke("resume_execution", told())
-    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
+        account.invoke("resume_execution", task_event())
+    assert resumed(account, task_event(), PollResult(answer=ANSWER)) == "ANSWERED"
 
 
 # --- the end of a wait ----------------------------------------------------------------------------
@@ -440,7 +442,7 @@ def test_an_old_answer_does_not_end_a_new_wait(account: BivouacAccount) -> None:
     older = begun(account)
     newer = begun(account)
     looking(account, older, PollResult(answer=ANSWER))
-    assert resumed(account, told(), PollResult(answer=ANSWER)) == "ANSWERED"
+    assert resumed(account, task_event(), PollResult(answer=ANSWER)) == "ANSWERED"
     assert account.tokens[newer.token] == ANSWER
 
 
@@ -448,7 +450,7 @@ def test_a_superseded_generations_wait_is_dropped(account: BivouacAccount) -> No
     """W17: a deletion took the environment while a create waited."""
     begun(account)
     account.holds(account.planned(environment()), generation=2)
-    assert resumed(account, told()) == "OVER"
+    assert resumed(account, task_event()) == "OVER"
     assert account.client("dynamodb").scan(TableName=WAITS_TABLE)["Items"] == []
 
 

@@ -56,7 +56,7 @@ def failed(account: BivouacAccount, redeploy: dict[str, Any]) -> Machines:
     return machines
 
 
-def told(account: BivouacAccount, redeploy: dict[str, Any]) -> dict[str, Any]:
+def followed_up(account: BivouacAccount, redeploy: dict[str, Any]) -> dict[str, Any]:
     event = {"redeploy": redeploy, "digest": DIGEST, "failed": CAUGHT}
     return account.invoke("check_roll_back", event)
 
@@ -67,14 +67,14 @@ def test_a_failed_redeploy_put_to_sleep_wakes_as_last_proven(
     assert failed.sleep({"environment": "demo"})["status"] == "ASLEEP"
     assert running(account) == []
 
-    answer = told(account, redeploy)
+    answer = followed_up(account, redeploy)
     assert (answer["status"], answer["error"]) == ("TAKEN_BACK", "DeploymentFailedError")
     assert answer["cause"].startswith("web: container exit\n\n")
     assert "put to sleep" in answer["cause"]
 
     assert failed.wake("demo")["status"] == "READY"
     assert running(account) == [GOOD]
-    assert told(account, redeploy) == answer | {"generation": account.record().generation}
+    assert followed_up(account, redeploy) == answer | {"generation": account.record().generation}
 
 
 def test_an_up_after_a_failed_redeploy_runs_the_last_proven_request(
@@ -82,7 +82,7 @@ def test_an_up_after_a_failed_redeploy_runs_the_last_proven_request(
 ) -> None:
     assert failed.wake("demo")["status"] == "READY"
     assert running(account) == [GOOD]
-    assert told(account, redeploy)["status"] == "TAKEN_BACK"
+    assert followed_up(account, redeploy)["status"] == "TAKEN_BACK"
 
 
 @pytest.mark.parametrize("redeploy", [BY_A_PIPELINE], indirect=True)

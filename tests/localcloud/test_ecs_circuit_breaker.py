@@ -157,11 +157,11 @@ class TestRollback:
 
     def test_eventbridge_gets_the_events_of_both_deployments(self, cloud: Cloud) -> None:
         (good,) = cloud.running_web(deploymentConfiguration=breaker())["deployments"]
-        told: list[Announcement] = []
-        cloud.plane.announcements.listen(told.append)
+        announced: list[Announcement] = []
+        cloud.plane.announcements.listen(announced.append)
         failed = deploy_broken(cloud)
         cloud.wait(LONG)
-        changes = [item.detail for item in told if "Deployment" in item.detail_type]
+        changes = [item.detail for item in announced if "Deployment" in item.detail_type]
         assert [(c["eventName"][19:], c["deploymentId"]) for c in changes] == [
             ("IN_PROGRESS", failed["id"]),
             ("FAILED", failed["id"]),

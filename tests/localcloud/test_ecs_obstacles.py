@@ -35,8 +35,8 @@ def asked_for(cloud: Cloud, **arguments: Any) -> dict[str, Any]:
     return deployment
 
 
-def actions(told: list[Announcement]) -> list[dict[str, Any]]:
-    return [dict(item.detail) for item in told if item.detail_type == "ECS Service Action"]
+def actions(announced: list[Announcement]) -> list[dict[str, Any]]:
+    return [dict(item.detail) for item in announced if item.detail_type == "ECS Service Action"]
 
 
 class TestPlacement:
@@ -56,12 +56,12 @@ class TestPlacement:
 
     def test_the_same_refusal_is_reported_once(self, cloud: Cloud) -> None:
         """H25."""
-        told: list[Announcement] = []
-        cloud.plane.announcements.listen(told.append)
+        announced: list[Announcement] = []
+        cloud.plane.announcements.listen(announced.append)
         cloud.plane.obstacles.refuse_placement("*", CAPACITY)
         asked_for(cloud)
         assert len([text for text in cloud.events() if CAPACITY in text]) == 1
-        failure = actions(told)[0]
+        failure = actions(announced)[0]
         assert failure["eventType"] == "ERROR"
         assert failure["eventName"] == "SERVICE_TASK_PLACEMENT_FAILURE"
         assert failure["reason"] == "RESOURCE:FARGATE"
@@ -94,14 +94,14 @@ class TestPlacement:
 
     def test_throttled_operations_are_retried_and_not_counted(self, cloud: Cloud) -> None:
         """H17."""
-        told: list[Announcement] = []
-        cloud.plane.announcements.listen(told.append)
+        announced: list[Announcement] = []
+        cloud.plane.announcements.listen(announced.append)
         cloud.plane.obstacles.throttle_operations("web")
         deployment = asked_for(cloud)
         assert cloud.events() == [
             "(service web) operations are being throttled. Will try again later."
         ]
-        assert actions(told)[0]["eventName"] == "ECS_OPERATION_THROTTLED"
+        assert actions(announced)[0]["eventName"] == "ECS_OPERATION_THROTTLED"
         assert deployment["failedTasks"] == 0
         cloud.plane.obstacles.clear()
         cloud.wait()

@@ -49,9 +49,9 @@ class Account:
     def greet(self, name: str, **more: Any) -> dict[str, Any]:
         answer = self.functions.invoke(FunctionName=name, Payload='{"name": "you"}', **more)
         assert "FunctionError" not in answer
-        told: dict[str, Any] = json.load(answer["Payload"])
-        assert answer["ExecutedVersion"] == told["version"]
-        return told
+        greeting: dict[str, Any] = json.load(answer["Payload"])
+        assert answer["ExecutedVersion"] == greeting["version"]
+        return greeting
 
     def execute(self, machine: str) -> dict[str, Any]:
         sfn = self.cloud.client("stepfunctions")
@@ -86,9 +86,9 @@ class TestVersions:
         assert stack.outputs["Version"] == f"{function.arn}:1"
         assert stack.outputs["Alias"] == f"{function.arn}:live"
         for name in (stack.outputs["Alias"], f"{function.name}:live", f"{function.arn}:1"):
-            told = account.greet(name)
-            assert told["version"] == "1"
-            assert told["arn"].endswith(name.rpartition(":")[2])
+            greeting = account.greet(name)
+            assert greeting["version"] == "1"
+            assert greeting["arn"].endswith(name.rpartition(":")[2])
         assert account.greet(function.name, Qualifier="live")["version"] == "1"
         assert account.greet(function.name)["version"] == "$LATEST"
 

@@ -14,7 +14,7 @@ from bivouac.environment.event import DetailType, EnvironmentEvent
 from bivouac.request.planning.plan import plan
 from tests.requests import EVENTS, NOW, settings
 from tests.template.declared import PROJECT, TEMPLATE
-from tests.template.told import TOLD, delivered
+from tests.template.environment_events import PUBLISHED, delivered
 
 SAMPLES = sorted(EVENTS.glob("*.json"))
 IN = sorted((EVENTS / "in").glob("*.json"))
@@ -65,15 +65,15 @@ class TestEventsOut:
     """The samples in events/out, and their documentation in docs/events.md, match the code."""
 
     def test_every_event_has_a_sample(self) -> None:
-        assert {event.detail_type for event in TOLD} == set(DetailType)
-        assert sorted(sample_of(event) for event in TOLD) == sorted(OUT.glob("*"))
+        assert {event.detail_type for event in PUBLISHED} == set(DetailType)
+        assert sorted(sample_of(event) for event in PUBLISHED) == sorted(OUT.glob("*"))
 
-    @pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
+    @pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: event.detail_type)
     def test_each_sample_equals_the_published_event(self, event: EnvironmentEvent) -> None:
         sample = json.loads(sample_of(event).read_text(encoding="utf-8"))
         assert sample == json.loads(json.dumps(delivered(event)))
 
-    @pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
+    @pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: event.detail_type)
     def test_each_events_fields_are_documented(self, event: EnvironmentEvent) -> None:
         common, *sections = re.split(r"^## ", DESCRIBED, flags=re.MULTILINE)
         described = {section.partition("\n")[0]: fields_of(section) for section in sections}

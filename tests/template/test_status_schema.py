@@ -13,7 +13,7 @@ from bivouac.environment.event import EnvironmentEvent
 from docs.status_schema import schema
 from tests.parts import WRITTEN, must_be
 from tests.template.declared import PROJECT
-from tests.template.told import TOLD
+from tests.template.environment_events import PUBLISHED
 
 TEXT = (PROJECT / "docs" / "command-line.md").read_text(encoding="utf-8")
 
@@ -26,7 +26,7 @@ def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(WRITTEN)
 
 
-@pytest.mark.parametrize("event", TOLD, ids=lambda event: event.detail_type)
+@pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: event.detail_type)
 def test_every_event_is_a_part_of_it(event: EnvironmentEvent) -> None:
     must_be(event.detail_type, event.detail)
 
@@ -48,7 +48,7 @@ def _without_text(form: dict[str, Any]) -> dict[str, Any]:
 ONLY_IN = {"outcome", "because", "proof", "id", "omitted", "warningSeconds", "extendWith"}
 """What only an output or an event says."""
 PARTS = ["Summary", "Done", "Ready", "Deleted"]
-PARTS += [event.detail_type for event in TOLD if event.detail_type.startswith("Environment")]
+PARTS += [event.detail_type for event in PUBLISHED if event.detail_type.startswith("Environment")]
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -222,11 +222,11 @@ class World:
         )
 
 
-def told(actions: list[Action] | tuple[Action, ...]) -> list[str]:
+def described(actions: list[Action] | tuple[Action, ...]) -> list[str]:
     """ "CREATE web" of each action."""
     return [f"{action.kind} {action.service_name}" for action in actions]
 
 
 def planned_only(actions: list[Action] | tuple[Action, ...]) -> list[str]:
     """The same, without the proof clients."""
-    return [line for line in told(actions) if naming.PROOF_PREFIX not in line]
+    return [line for line in described(actions) if naming.PROOF_PREFIX not in line]

@@ -124,11 +124,11 @@ def same_place(one: str, other: str) -> bool:
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_every_mistake_alone_is_reported(name: str) -> None:
-    change, told = MISTAKES[name]
+    change, message = MISTAKES[name]
     content = request()
     change(content)
     found = problems(content)
-    assert any(told in problem for problem in found), found
+    assert any(message in problem for problem in found), found
 
 
 def test_any_two_mistakes_are_reported_together() -> None:

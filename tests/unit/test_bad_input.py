@@ -185,14 +185,14 @@ WRONG_SERVICES: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
-    [(changes, told) for _, changes, told in WRONG_SERVICES],
+    ("changes", "message"),
+    [(changes, message) for _, changes, message in WRONG_SERVICES],
     ids=[name for name, _, _ in WRONG_SERVICES],
 )
-def test_a_service_that_cannot_work_is_refused(changes: dict[str, Any], told: str) -> None:
+def test_a_service_that_cannot_work_is_refused(changes: dict[str, Any], message: str) -> None:
     """T04 to T07, T15, S08 to S14, S23, S24, H19, P10, P11 and the security defaults of 7.2."""
     found = of_service(**changes)
-    assert any(told in problem for problem in found), found
+    assert any(message in problem for problem in found), found
     assert all(problem.startswith("services") for problem in found)
 
 
@@ -255,14 +255,14 @@ WRONG_ENVIRONMENTS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
-    [(changes, told) for _, changes, told in WRONG_ENVIRONMENTS],
+    ("changes", "message"),
+    [(changes, message) for _, changes, message in WRONG_ENVIRONMENTS],
     ids=[name for name, _, _ in WRONG_ENVIRONMENTS],
 )
-def test_an_environment_that_cannot_work_is_refused(changes: dict[str, Any], told: str) -> None:
+def test_an_environment_that_cannot_work_is_refused(changes: dict[str, Any], message: str) -> None:
     """N07, W05."""
     found = problems(environment(**changes))
-    assert any(told in problem for problem in found), found
+    assert any(message in problem for problem in found), found
 
 
 @pytest.mark.parametrize("content", [None, 5, "demo", [], [environment()], True, {}])
@@ -287,7 +287,7 @@ def test_another_namespace_inside_a_service_is_refused_with_what_to_write() -> N
 
 
 @pytest.mark.parametrize(
-    ("second", "told"),
+    ("second", "message"),
     [
         (web(), "2 are named 'web'"),
         (web(serviceName="Web"), "2 client aliases are web:80"),
@@ -295,11 +295,11 @@ def test_another_namespace_inside_a_service_is_refused_with_what_to_write() -> N
     ],
 )
 def test_services_cannot_share_names_aliases_or_discovery_names(
-    second: dict[str, Any], told: str
+    second: dict[str, Any], message: str
 ) -> None:
     """S01, S07, S12."""
     found = problems(environment(web(), second))
-    assert any(told in problem for problem in found), found
+    assert any(message in problem for problem in found), found
 
 
 def test_a_clash_with_an_existing_definition_is_reported_before_it_is_described() -> None:
@@ -445,13 +445,13 @@ def neighbourhood(*connections: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
-    [(wrong, told) for _, wrong, told in WRONG_CONNECTIONS],
+    ("wrong", "message"),
+    [(wrong, message) for _, wrong, message in WRONG_CONNECTIONS],
     ids=[name for name, _, _ in WRONG_CONNECTIONS],
 )
-def test_a_connection_that_cannot_be_proven_is_refused(wrong: dict[str, Any], told: str) -> None:
+def test_a_connection_that_cannot_be_proven_is_refused(wrong: dict[str, Any], message: str) -> None:
     (problem,) = problems(neighbourhood(wrong))
-    assert told in problem
+    assert message in problem
 
 
 def test_all_wrong_connections_are_reported_at_once() -> None:
@@ -477,7 +477,7 @@ def test_a_connection_to_an_invalid_service_is_not_reported_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waits", "told"),
+    ("waits", "message"),
     [
         ({"web": ["web"]}, "(web).dependsOn[0].serviceName: a service cannot wait for itself"),
         ({"web": ["db"]}, "(web).dependsOn[0].serviceName: no service is named 'db'"),
@@ -489,13 +489,13 @@ def test_a_connection_to_an_invalid_service_is_not_reported_too() -> None:
         ),
     ],
 )
-def test_impossible_dependencies_are_refused(waits: dict[str, list[str]], told: str) -> None:
+def test_impossible_dependencies_are_refused(waits: dict[str, list[str]], message: str) -> None:
     services = [
         web(serviceName=name, dependsOn=depends(*waits.get(name, [])))
         for name in ("web", "api", "jobs")
     ]
     (problem,) = problems(environment(*services))
-    assert told in problem
+    assert message in problem
 
 
 def test_every_cycle_is_named_once() -> None:
@@ -543,7 +543,7 @@ def test_every_problem_of_a_request_is_reported_at_once() -> None:
         connect=[connection("web", "stranger")],
     )
     found = problems(request)
-    for told in (
+    for message in (
         "replicas",
         "'300'",
         "privileged",
@@ -557,7 +557,7 @@ def test_every_problem_of_a_request_is_reported_at_once() -> None:
         "no service is named 'nobody'",
         "no service is named 'stranger'",
     ):
-        assert any(told in problem for problem in found), (told, found)
+        assert any(message in problem for problem in found), (message, found)
 
 
 def test_a_secret_value_is_never_repeated_in_a_problem() -> None:
@@ -593,8 +593,8 @@ def test_no_mistake_hides_a_forbidden_role(mistake: dict[str, Any]) -> None:
     """Otherwise a user would fix it only to hear that the role is not allowed at all."""
     forbidden = {"taskDefinition.taskRoleArn": ADMIN, f"{CONTAINER}.privileged": True, "role": "x"}
     found = of_service(**forbidden, **mistake)
-    for told in ("is not in the stack's allow-list", "privileged: refused", "role: refused"):
-        assert any(told in problem for problem in found), (told, found)
+    for message in ("is not in the stack's allow-list", "privileged: refused", "role: refused"):
+        assert any(message in problem for problem in found), (message, found)
     assert len(found) > len(forbidden)
 
 

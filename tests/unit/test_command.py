@@ -168,7 +168,7 @@ class TestCreates:
 
 class TestInputs:
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "message"),
         [
             ({"redeploy": "web"}, "redeploy: "),
             ({"redeploy": {"environment": "demo"}, "more": 1}, "no other field is allowed with it"),
@@ -178,8 +178,8 @@ class TestInputs:
             (redeploy(minute=999), "is in the future"),
         ],
     )
-    def test_invalid_inputs_are_refused(self, content: Json, told: str) -> None:
-        with pytest.raises(InvalidRequestError, match=told):
+    def test_invalid_inputs_are_refused(self, content: Json, message: str) -> None:
+        with pytest.raises(InvalidRequestError, match=message):
             means(content, record())
 
     def test_a_manual_start_is_meant_at_its_start_time(self) -> None:

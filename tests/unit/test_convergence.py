@@ -15,7 +15,7 @@ from bivouac.environment import naming
 from bivouac.environment.blueprint import ecs_tags, from_ecs_tags
 from bivouac.services.convergence import ActionKind, Condition, Need
 from tests.requests import connection, depends, environment, web
-from tests.unit.converging import World, planned_only, told
+from tests.unit.converging import World, described, planned_only
 from tests.unit.planned import full, planned
 
 PORT = "taskDefinition.containerDefinitions.0.portMappings.0"
@@ -59,7 +59,7 @@ def test_endpoints_exist_as_soon_as_their_service_does() -> None:
     """P08: a whole START chain is created at once, servers before their clients."""
     now = world(*chain("START"))
     decision = now.decide()
-    assert told(decision.actions) == [
+    assert described(decision.actions) == [
         "CREATE backend",
         "CREATE api",
         "CREATE web",
@@ -357,7 +357,7 @@ def test_exactly_the_clients_that_cannot_resolve_an_endpoint_are_deployed_again(
     now.primary("cart")["createdAt"] = began + timedelta(hours=2)
     now.endpoints_since["api"] = began + timedelta(hours=1)
     (action,) = now.decide().actions[:1]
-    assert told([action]) == ["ROLL web"]
+    assert described([action]) == ["ROLL web"]
     assert "api:api was created after its deployment began" in action.reason
     assert planned_only(now.decide().actions) == ["ROLL web"]
 
@@ -413,7 +413,7 @@ def test_a_longer_cycle_needs_one_more_deployment() -> None:
 def test_a_proof_client_is_created_together_with_new_services() -> None:
     """Its edges answer as soon as the services do, so both start at the same time."""
     decision = world(web(), web(serviceName="api"), connect=calls(("web", "api"))).decide()
-    assert told(decision.actions)[-1] == f"CREATE {PROOF}"
+    assert described(decision.actions)[-1] == f"CREATE {PROOF}"
     depths = [action.depth for action in decision.actions]
     assert depths[-1] > max(depths[:-1])
 
@@ -427,7 +427,7 @@ def test_it_is_not_created_before_the_endpoints_that_it_calls() -> None:
 
 def test_it_is_created_once() -> None:
     now = world(web())
-    assert told(now.converge()) == ["CREATE web", f"CREATE {PROOF}"]
+    assert described(now.converge()) == ["CREATE web", f"CREATE {PROOF}"]
     assert now.converge() == []
 
 
@@ -436,10 +436,10 @@ def test_it_waits_for_a_deployment_that_replaces_another() -> None:
     before = world(web()).finish()
     after = before.next_execution(environment(web(desiredCount=2)))
     proof = "bivouac-proof-2-1"
-    assert told(after.converge()) == ["UPDATE web"]
+    assert described(after.converge()) == ["UPDATE web"]
     assert after.decide().blocked[proof] == (Need("web", Condition.HEALTHY),)
     after.settle()
-    assert told(after.converge()) == [f"CREATE {proof}"]
+    assert described(after.converge()) == [f"CREATE {proof}"]
 
 
 def test_a_waking_environment_is_proven_at_once() -> None:
@@ -447,7 +447,7 @@ def test_a_waking_environment_is_proven_at_once() -> None:
     before = world(web()).finish()
     before.fall_asleep()
     woken = before.next_execution(environment(web()))
-    assert told(woken.converge()) == ["UPDATE web", "CREATE bivouac-proof-2-1"]
+    assert described(woken.converge()) == ["UPDATE web", "CREATE bivouac-proof-2-1"]
 
 
 def test_an_environment_that_wakes_in_order_is_proven_once_all_is_deployed() -> None:
@@ -455,10 +455,10 @@ def test_an_environment_that_wakes_in_order_is_proven_once_all_is_deployed() -> 
     before = world(*chain("HEALTHY")).finish()
     before.fall_asleep()
     woken = before.next_execution(environment(*chain("HEALTHY")))
-    rounds = [told(woken.converge())]
+    rounds = [described(woken.converge())]
     while "CREATE bivouac-proof-2-1" not in rounds[-1]:
         woken.settle()
-        rounds.append(told(woken.converge()))
+        rounds.append(described(woken.converge()))
     assert [line[0] for line in rounds] == ["UPDATE backend", "UPDATE api", "UPDATE web"]
 
 
@@ -467,7 +467,7 @@ def test_a_changing_server_is_awaited_even_if_it_was_healthy() -> None:
     after = world(web()).finish().next_execution(environment(web(desiredCount=2)))
     after.healthy = {"web"}
     decision = after.decide()
-    assert told(decision.actions) == ["UPDATE web"]
+    assert described(decision.actions) == ["UPDATE web"]
     assert decision.blocked == {"bivouac-proof-2-1": (Need("web", Condition.HEALTHY),)}
 
 
@@ -483,7 +483,7 @@ def test_a_replacement_started_by_another_execution_is_awaited() -> None:
     second = before.next_execution(environment(web(desiredCount=2)))
     second.converge()
     third = second.next_execution(environment(web(desiredCount=2)))
-    assert told(third.converge()) == []
+    assert described(third.converge()) == []
     assert third.decide().blocked == {"bivouac-proof-3-1": (Need("web", Condition.HEALTHY),)}
 
 
@@ -491,7 +491,7 @@ def test_proof_clients_of_earlier_creates_are_deleted() -> None:
     now = world(web())
     now.converge()
     later = now.next_execution(environment(web()))
-    assert told(later.decide().actions) == [f"DELETE {PROOF}", "CREATE bivouac-proof-2-1"]
+    assert described(later.decide().actions) == [f"DELETE {PROOF}", "CREATE bivouac-proof-2-1"]
 
 
 def test_proven_edges_are_not_proven_again() -> None:
@@ -500,7 +500,7 @@ def test_proven_edges_are_not_proven_again() -> None:
     assert before.next_execution(request).decide().actions == ()
     forgotten = before.next_execution(request)
     forgotten.proofs = []
-    assert told(forgotten.decide().actions) == ["CREATE bivouac-proof-2-1"]
+    assert described(forgotten.decide().actions) == ["CREATE bivouac-proof-2-1"]
 
 
 def test_another_deployment_of_a_server_is_proven_again() -> None:
@@ -508,7 +508,7 @@ def test_another_deployment_of_a_server_is_proven_again() -> None:
     later = World(planned(request)).finish().next_execution(request)
     later.primary("web")["id"] = "ecs-svc/another"
     later.proven = {"web": "ecs-svc/another"}
-    assert told(later.decide().actions) == ["CREATE bivouac-proof-2-1"]
+    assert described(later.decide().actions) == ["CREATE bivouac-proof-2-1"]
 
 
 def test_a_proof_client_is_created_after_the_last_deployment_of_its_service() -> None:
@@ -517,7 +517,7 @@ def test_a_proof_client_is_created_after_the_last_deployment_of_its_service() ->
     now = World(planned(request)).finish().next_execution(request)
     now.endpoints_since["api"] = now.now() + timedelta(hours=1)
     decision = now.decide()
-    assert told(decision.actions)[0] == "ROLL web"
+    assert described(decision.actions)[0] == "ROLL web"
     assert "bivouac-proof-2-1" in [*decision.blocked, *(a.service_name for a in decision.actions)]
 
 

@@ -96,18 +96,18 @@ class Desk:
     answers: dict[str, list[str]] = field(default_factory=dict)
     """By parameter, one after the other; the default where there is none."""
     questions: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
 
     def prepare(self, *changes: str) -> str:
         self.questions.clear()
-        self.told.clear()
+        self.printed.clear()
         return prepare(
             self.samconfig,
             TEMPLATE,
             changes,
             lambda target: self.account,
             self._ask,
-            self.told.append,
+            self.printed.append,
         )
 
     def _ask(self, question: str) -> str:
@@ -140,15 +140,15 @@ def desk(tmp_path: Path) -> Desk:
 def test_without_credentials_there_is_one_line_and_no_question(desk: Desk) -> None:
     desk.account.caller.side_effect = CommandError(Exit.NOT_FOUND, "There are no AWS credentials")
     assert desk.prepare() == "There are no AWS credentials"
-    assert (desk.questions, desk.told) == ([], [])
+    assert (desk.questions, desk.printed) == ([], [])
     assert desk.samconfig.read_text() == SAMCONFIG
 
 
 def test_the_first_time_everything_is_asked_with_what_it_is_for(desk: Desk) -> None:
     assert desk.prepare() == ""
     assert desk.questions == list(PARAMETERS)
-    told = "\n".join(desk.told)
-    assert all(each.description in told for each in PARAMETERS.values())
+    printed = "\n".join(desk.printed)
+    assert all(each.description in printed for each in PARAMETERS.values())
     assert desk.kept == {
         name: NEEDED.get(name, each.default or "") for name, each in PARAMETERS.items()
     }
@@ -167,8 +167,8 @@ def test_a_wrong_answer_is_asked_for_again(desk: Desk) -> None:
     desk.answers["VpcId"] = ["", "my vpc", "vpc-12345678"]
     desk.prepare()
     assert desk.questions.count("VpcId") == 3
-    assert "  It must be given." in desk.told
-    assert "  It must be in the form vpc-[0-9a-f]{8,17}." in desk.told
+    assert "  It must be given." in desk.printed
+    assert "  It must be in the form vpc-[0-9a-f]{8,17}." in desk.printed
 
 
 def test_a_parameter_that_is_new_and_needed_is_asked_for_alone(desk: Desk) -> None:
@@ -211,8 +211,10 @@ def test_where_nobody_answers_it_says_what_to_do(
 
 def test_what_will_not_work_is_said_before_anything_is_built(desk: Desk) -> None:
     assert desk.prepare() == ""
-    assert any(line.startswith("NG       subnets: there is no subnet-1234") for line in desk.told)
-    assert any(line.startswith("NG       alarms: no topic") for line in desk.told)
+    assert any(
+        line.startswith("NG       subnets: there is no subnet-1234") for line in desk.printed
+    )
+    assert any(line.startswith("NG       alarms: no topic") for line in desk.printed)
 
 
 def test_the_region_is_kept_and_an_older_one_stays(desk: Desk) -> None:

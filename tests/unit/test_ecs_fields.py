@@ -59,7 +59,7 @@ def test_every_refusal_says_why_and_what_to_write() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({}, "demo.serviceName: required, but missing"),
         (
@@ -83,10 +83,10 @@ def test_every_refusal_says_why_and_what_to_write() -> None:
     ],
 )
 def test_a_wrong_name_or_type_is_reported_with_its_path(
-    arguments: dict[str, Any], told: str
+    arguments: dict[str, Any], message: str
 ) -> None:
     found = checked("CreateService", arguments, "demo").problems
-    assert any(told in str(problem) for problem in found), found
+    assert any(message in str(problem) for problem in found), found
 
 
 def test_a_valid_argument_has_no_problem() -> None:

@@ -38,7 +38,7 @@ def test_a_size_that_fargate_offers_is_accepted(cpu: str, memory: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpu", "memory", "told"),
+    ("cpu", "memory", "message"),
     [
         ("256", "4096", "task.memory"),
         ("256", "511", "task.memory"),
@@ -57,14 +57,14 @@ def test_a_size_that_fargate_offers_is_accepted(cpu: str, memory: str) -> None:
     ],
 )
 def test_a_size_that_fargate_does_not_offer_is_refused(
-    cpu: str | None, memory: str | None, told: str
+    cpu: str | None, memory: str | None, message: str
 ) -> None:
     """T04, T05."""
-    assert any(problem.startswith(told) for problem in size(cpu, memory))
+    assert any(problem.startswith(message) for problem in size(cpu, memory))
 
 
 @pytest.mark.parametrize(
-    ("cpu", "memory", "told"),
+    ("cpu", "memory", "message"),
     [
         ("0.25", "512", '16384, 32768; write "256" for 0.25 vCPU'),
         ("1", "2048", '32768; write "1024" for 1 vCPU'),
@@ -74,9 +74,9 @@ def test_a_size_that_fargate_does_not_offer_is_refused(
     ],
 )
 def test_vcpus_and_gb_without_their_unit_are_told_in_units(
-    cpu: str, memory: str, told: str
+    cpu: str, memory: str, message: str
 ) -> None:
-    assert size(cpu, memory)[0].endswith(told)
+    assert size(cpu, memory)[0].endswith(message)
 
 
 @pytest.mark.parametrize(("reserved", "fits"), [(448, True), (449, False), (512, False)])

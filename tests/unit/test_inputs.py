@@ -187,9 +187,9 @@ def test_any_input_is_accepted_or_refused(
         assert refused.problems
         assert len(set(refused.problems)) == len(refused.problems)
         for problem in refused.problems:
-            path, _, told = problem.partition(": ")
+            path, _, message = problem.partition(": ")
             assert path
-            assert told
+            assert message
         str(refused).encode()
 
 
@@ -225,7 +225,7 @@ def with_moment(good: Any, name: str, moment: Any) -> Iterator[Any]:
 @everywhere
 @pytest.mark.parametrize("name", ["at", "time"])
 @pytest.mark.parametrize(
-    ("moment", "told"),
+    ("moment", "message"),
     [
         ((NOW + timedelta(minutes=5, seconds=1)).isoformat(), "is in the future"),
         ("2099-01-01T00:00:00Z", "is in the future"),
@@ -238,7 +238,7 @@ def with_moment(good: Any, name: str, moment: Any) -> Iterator[Any]:
     ],
 )
 def test_a_future_or_impossible_time_is_refused_everywhere(
-    read: Callable[[Any], None], good: Any, name: str, moment: Any, told: str
+    read: Callable[[Any], None], good: Any, name: str, moment: Any, message: str
 ) -> None:
     """A deletion meant in 2099 would block the name until then."""
     for content in with_moment(good, name, moment):
@@ -246,7 +246,7 @@ def test_a_future_or_impossible_time_is_refused_everywhere(
             read(content)
         (problem,) = refused.value.problems
         assert f"{name}: " in problem
-        assert told in problem
+        assert message in problem
 
 
 @everywhere

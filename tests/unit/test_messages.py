@@ -329,12 +329,12 @@ MISTAKES: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
-    [(content, told) for _, content, told in MISTAKES],
+    ("content", "message"),
+    [(content, message) for _, content, message in MISTAKES],
     ids=[name for name, _, _ in MISTAKES],
 )
-def test_a_mistake_has_its_place_and_what_to_write(content: Any, told: str) -> None:
-    assert any(problem.endswith(told) for problem in problems(content)), problems(content)
+def test_a_mistake_has_its_place_and_what_to_write(content: Any, message: str) -> None:
+    assert any(problem.endswith(message) for problem in problems(content)), problems(content)
 
 
 @pytest.mark.parametrize(

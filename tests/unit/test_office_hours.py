@@ -56,7 +56,7 @@ class TestTaken:
 
 class TestRefused:
     @pytest.mark.parametrize(
-        ("expression", "told"),
+        ("expression", "message"),
         [
             ("rate(1 day)", "rate(...) has no fixed time of day"),
             ("at(2026-02-01T08:00:00)", "at(...) fires only once, but office hours recur"),
@@ -78,11 +78,11 @@ class TestRefused:
     )
     @pytest.mark.parametrize("name", ["up", "down"])
     def test_an_invalid_expression_is_refused_with_path_and_reason(
-        self, name: str, expression: str, told: str
+        self, name: str, expression: str, message: str
     ) -> None:
         (problem,) = problems(**{name: expression})
         assert problem.startswith(f"schedule.{name}: ")
-        assert told in problem
+        assert message in problem
 
     @pytest.mark.parametrize("zone", ["Mars/Phobos", "CEST", "+01:00", "Europe", "../UTC", ""])
     def test_an_unknown_time_zone_is_refused(self, zone: str) -> None:
@@ -209,10 +209,10 @@ class TestTwoReadersAgree:
         self, up: str, down: str, zone: str
     ) -> None:
         up, down = f"cron({up})", f"cron({down})"
-        told = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)
-        assume(not any("never fires" in problem.text for problem in told))
+        message = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)
+        assume(not any("never fires" in problem.text for problem in message))
         ups = fired(up, zone)
-        assert bool(ups & fired(down, zone)) <= bool(told), (up, down)
+        assert bool(ups & fired(down, zone)) <= bool(message), (up, down)
 
 
 def fired(expression: str, zone: str) -> set[datetime]:
@@ -232,7 +232,7 @@ class TestSkipped:
     of 2026 are the IANA time zone database's (release 2025b)."""
 
     @pytest.mark.parametrize(
-        ("zone", "up", "told"),
+        ("zone", "up", "message"),
         [
             (
                 "America/New_York",
@@ -265,15 +265,15 @@ class TestSkipped:
         ],
     )
     def test_a_skipped_up_is_warned_of_with_date_and_alternative(
-        self, zone: str, up: str, told: str
+        self, zone: str, up: str, message: str
     ) -> None:
-        assert warnings(timezone=zone, up=up) == [told]
+        assert warnings(timezone=zone, up=up) == [message]
 
     @pytest.mark.parametrize("down", ["cron(59 2 ? * SUN *)", "cron(59 2 29 3 ? 2026)"])
     def test_a_skipped_down_is_warned_of(self, down: str) -> None:
-        (told,) = warnings(down=down)
-        assert told.startswith("schedule.down: Europe/Berlin has no 02:59 on 2026-03-29")
-        assert "the environment does not end its day" in told
+        (message,) = warnings(down=down)
+        assert message.startswith("schedule.down: Europe/Berlin has no 02:59 on 2026-03-29")
+        assert "the environment does not end its day" in message
 
     @pytest.mark.parametrize(
         ("zone", "up"),
@@ -299,8 +299,8 @@ class TestSkipped:
         while (due := there.next_after(moment)) and due - NOW < office_hours.LOOKED_AHEAD:
             fired.add(due.astimezone(ZoneInfo(zone)).replace(tzinfo=None))
             moment = due
-        for told in warnings(timezone=zone, up=up):
-            words = told.split()
+        for message in warnings(timezone=zone, up=up):
+            words = message.split()
             time, day = words[words.index("no") + 1], words[words.index("on") + 1].rstrip(",")
             assert datetime.fromisoformat(f"{day}T{time}") not in fired
 
@@ -308,5 +308,5 @@ class TestSkipped:
         hours = {**HOURS, "up": "cron(30 2 * * ? *)", "down": DOWN}
         checked = plan(environment(schedule=hours), requests.settings(), now=NOW)
         assert checked.blueprint is not None
-        (told,) = checked.blueprint.warnings
-        assert told.startswith("schedule.up: Europe/Berlin has no 02:30 on 2026-03-29")
+        (message,) = checked.blueprint.warnings
+        assert message.startswith("schedule.up: Europe/Berlin has no 02:30 on 2026-03-29")

@@ -30,7 +30,7 @@ def accepted(content: Any) -> tuple[Blueprint, Plan]:
     return found.blueprint, found
 
 
-def told(found: Plan, what: What) -> list[str]:
+def reported(found: Plan, what: What) -> list[str]:
     return [note.path for note in found.notes if note.what == what]
 
 
@@ -139,7 +139,7 @@ def test_a_described_task_definition_can_be_registered() -> None:
     made = blueprint.services[0].definition
     assert made is not None
     assert not {"revision", "status", "registeredAt", "taskDefinitionArn"} & set(made)
-    dropped = told(found, "dropped")
+    dropped = reported(found, "dropped")
     assert "services[0].taskDefinition.revision" in dropped
     assert "services[0].taskDefinition.requiresAttributes" in dropped
 
@@ -151,7 +151,7 @@ def test_a_described_service_brings_its_service_connect_configuration() -> None:
     assert made.arguments["desiredCount"] == 2
     (endpoint,) = made.endpoints
     assert (endpoint.port_name, endpoint.port) == ("http", 80)
-    assert "services[0].deployments[1].serviceConnectConfiguration" in told(found, "takenOver")
+    assert "services[0].deployments[1].serviceConnectConfiguration" in reported(found, "takenOver")
     renamed = {each.path: (each.given, each.used) for each in blueprint.renamed}
     assert renamed["services[0] (web).clusterArn"] == (f"{ACCOUNT}:cluster/shop", "bivouac-demo")
 
@@ -159,7 +159,7 @@ def test_a_described_service_brings_its_service_connect_configuration() -> None:
 def test_the_namespaces_arn_in_a_described_service_is_replaced_by_the_environments_own() -> None:
     blueprint, found = accepted(environment(described_service(taskDefinition=definition())))
     assert blueprint.namespace == "bivouac-demo"
-    (replaced,) = told(found, "replaced")
+    (replaced,) = reported(found, "replaced")
     assert replaced == "services[0].deployments[1].serviceConnectConfiguration.namespace"
 
 
@@ -210,7 +210,7 @@ def test_a_list_of_containers_alone_is_a_task_that_holds_them(
     made = blueprint.services[0].definition
     assert made is not None
     assert (made["cpu"], made["memory"]) == (cpu, memory)
-    assert told(found, "takenOver") == ["services[0].taskDefinition"]
+    assert reported(found, "takenOver") == ["services[0].taskDefinition"]
 
 
 def test_problems_in_a_list_of_containers_have_the_places_of_the_list() -> None:
@@ -233,14 +233,14 @@ def test_an_execution_role_that_the_stack_does_not_list_is_replaced_by_its_own()
     made = blueprint.services[0].definition
     assert made is not None
     assert made["executionRoleArn"] == requests.EXECUTION_ROLE
-    assert told(found, "replaced") == ["services[0] (web).taskDefinition.executionRoleArn"]
+    assert reported(found, "replaced") == ["services[0] (web).taskDefinition.executionRoleArn"]
 
 
 def test_a_described_resources_read_only_fields_are_left_out() -> None:
     """AWS adds fields; in what people write themselves an unknown field is still an error."""
     newer = described_definition(aFieldOfNextYear={"a": 1})
     _, found = accepted(environment(service(taskDefinition=newer)))
-    assert "services[0].taskDefinition.aFieldOfNextYear" in told(found, "dropped")
+    assert "services[0].taskDefinition.aFieldOfNextYear" in reported(found, "dropped")
     (problem,) = problems(environment(service(taskDefinition=definition(aFieldOfNextYear=1))))
     assert "aFieldOfNextYear" in problem
 
@@ -262,7 +262,7 @@ def test_the_answers_of_powershells_commands_are_answered_with_ecss_notation() -
     found = checked(environment(described))
     (problem,) = found.problems
     assert problem.startswith("services[0].Services[0]: CloudFormation's notation")
-    assert "services[0].Services[0].ServiceArn" in told(found, "dropped")
+    assert "services[0].Services[0].ServiceArn" in reported(found, "dropped")
     assert planned(environment(corrected(problem))).services
 
 
@@ -283,7 +283,9 @@ def test_a_limit_that_is_the_whole_tasks_gives_way_to_a_proxy_that_nobody_asked_
     made = blueprint.services[0].definition
     assert made is not None
     assert "memory" not in made["containerDefinitions"][0]
-    assert told(found, "dropped") == ["services[0].taskDefinition.containerDefinitions[0].memory"]
+    assert reported(found, "dropped") == [
+        "services[0].taskDefinition.containerDefinitions[0].memory"
+    ]
     asked_for = service(taskDefinition=definition(container(memory=512)))
     (problem,) = problems(environment(asked_for))
     assert "leave 64 MiB to the Service Connect proxy" in problem
@@ -315,7 +317,7 @@ def test_nulls_and_empty_texts_count_as_left_out() -> None:
     )
     blueprint, found = accepted(environment(given, owner=None))
     assert blueprint.services == planned(environment(service())).services
-    dropped = told(found, "dropped")
+    dropped = reported(found, "dropped")
     assert "services[0].taskDefinition.containerDefinitions[0].portMappings[0].hostPort" in dropped
     assert "services[0].launchType" in dropped
     assert "owner" in dropped
@@ -346,7 +348,7 @@ def test_a_network_that_the_stack_does_not_list_is_replaced_by_its_own_as_a_whol
         "securityGroups": [STACK.task_security_group_id],
         "assignPublicIp": "ENABLED",
     }
-    assert [path.rpartition(".")[2] for path in told(found, "replaced")] == [
+    assert [path.rpartition(".")[2] for path in reported(found, "replaced")] == [
         "subnets",
         "assignPublicIp",
         "securityGroups",
@@ -366,7 +368,7 @@ def test_tags_of_the_definition_are_tags_of_the_service() -> None:
     )
     blueprint, found = accepted(environment(given))
     assert blueprint.services[0].tags == {"team": "blue", "env": "dev"}
-    assert told(found, "takenOver") == ["services[0].taskDefinition.tags"]
+    assert reported(found, "takenOver") == ["services[0].taskDefinition.tags"]
 
 
 def test_tags_that_only_aws_or_bivouac_may_set_are_left_out() -> None:
@@ -398,7 +400,7 @@ def test_the_namespace_that_all_services_name_is_the_environments() -> None:
     other = web(serviceName="api")
     blueprint, found = accepted(environment(service(serviceConnectConfiguration=named), other))
     assert blueprint.namespace == "shop"
-    assert told(found, "takenOver") == ["services[0].serviceConnectConfiguration.namespace"]
+    assert reported(found, "takenOver") == ["services[0].serviceConnectConfiguration.namespace"]
 
 
 def test_services_of_different_namespaces_are_refused() -> None:
@@ -469,7 +471,7 @@ def test_a_load_balancers_target_becomes_an_endpoint() -> None:
     assert (endpoint.port_name, endpoint.port, endpoint.app_protocol) == ("app-80", 80, None)
     (edge,) = blueprint.edges
     assert (edge.dns_name, edge.port) == ("web", 80)
-    assert told(found, "dropped") == ["services[0].healthCheckGracePeriodSeconds"]
+    assert reported(found, "dropped") == ["services[0].healthCheckGracePeriodSeconds"]
     (note,) = [note for note in found.notes if note.what == "takenOver"]
     assert note.path == "services[0].loadBalancers[0]"
     assert "web:80" in note.why
@@ -643,7 +645,7 @@ def test_intrinsic_functions_of_cloudformation_must_be_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "reported"),
     [
         ({"Fn::Sub": "${Repository}:latest"}, "Fn::Sub is CloudFormation's"),
         ("!Sub ${Repository}:latest", "!Sub is CloudFormation's"),
@@ -657,11 +659,11 @@ def test_intrinsic_functions_of_cloudformation_must_be_replaced() -> None:
         ("file://image.txt", "file://image.txt is the AWS CLI's"),
     ],
 )
-def test_what_another_tool_fills_in_must_be_replaced(image: Any, told: str) -> None:
+def test_what_another_tool_fills_in_must_be_replaced(image: Any, reported: str) -> None:
     (problem,) = problems(environment(service(taskDefinition=definition(container(image=image)))))
     where, _, said = problem.partition(": ")
     assert where == "services[0].taskDefinition.containerDefinitions[0].image"
-    assert told in said
+    assert reported in said
     assert said.endswith(", which does not read this; write the value itself")
 
 
@@ -699,7 +701,7 @@ def test_references_to_what_an_environment_has_itself_are_left_out() -> None:
     blueprint, found = accepted(environment(given))
     awsvpc = blueprint.services[0].arguments["networkConfiguration"]["awsvpcConfiguration"]
     assert awsvpc["subnets"] == list(STACK.subnet_ids)
-    dropped = told(found, "dropped")
+    dropped = reported(found, "dropped")
     options = "services[0].taskDefinition.containerDefinitions[0].logConfiguration.options"
     assert {
         "services[0].cluster",
@@ -732,7 +734,7 @@ def test_empty_blocks_of_terraforms_state_are_left_out() -> None:
     found = checked(environment({**TERRAFORM, **empty}))
     (problem,) = found.problems
     assert "serviceConnectConfiguration" not in corrected(problem)
-    assert "services[0].alarms" in told(found, "dropped")
+    assert "services[0].alarms" in reported(found, "dropped")
 
 
 def test_entries_of_a_skeleton_that_say_nothing_are_left_out() -> None:
@@ -744,7 +746,7 @@ def test_entries_of_a_skeleton_that_say_nothing_are_left_out() -> None:
     )
     blueprint, found = accepted(environment(given))
     assert blueprint.services[0].arguments["launchType"] == "FARGATE"
-    assert "services[0].serviceRegistries[0]" in told(found, "dropped")
+    assert "services[0].serviceRegistries[0]" in reported(found, "dropped")
 
 
 SHORT = {"image": "nginx", "containerPort": 80}

@@ -81,9 +81,9 @@ def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> No
         service.arguments["serviceConnectConfiguration"]["logConfiguration"],
     ]
     assert [each["options"]["awslogs-region"] for each in configurations] == ["eu-west-1"] * 2
-    told = [each for each in elsewhere.blueprint.renamed if each.path.endswith("awslogs-region")]
-    assert {(each.given, each.used) for each in told} == {("ap-northeast-1", "eu-west-1")}
-    assert len(told) == 2
+    message = [each for each in elsewhere.blueprint.renamed if each.path.endswith("awslogs-region")]
+    assert {(each.given, each.used) for each in message} == {("ap-northeast-1", "eu-west-1")}
+    assert len(message) == 2
     here = planned(event("tutorial")).renamed
     assert not [each for each in here if each.path.endswith("awslogs-region")]
 
@@ -153,10 +153,10 @@ class TestWhatIsWrongInTheDefaults:
         given = {"image": "nginx", "containerPort": 80, "cpu": "100", "memory": 0.5}
         services = ({"serviceName": "web"}, {"serviceName": "shop"})
         request = environment(*services, defaults={"primaryContainer": given})
-        told = 'write "memory": "512" (MiB; 1024 are one GB)'
+        message = 'write "memory": "512" (MiB; 1024 are one GB)'
         (problem,) = problems(request)
         assert problem.startswith("defaults.primaryContainer.memory: ")
-        assert told in problem
+        assert message in problem
         given["memory"] = "512"
         (problem,) = problems(request)
         assert problem.startswith("defaults.primaryContainer.cpu: Fargate has no '100'")
@@ -228,8 +228,8 @@ def test_a_given_lease_and_time_out_are_seconds() -> None:
 def test_the_ready_time_out_may_be_as_long_as_an_execution() -> None:
     """W13: a machine that times out after its two hours cannot say why."""
     assert planned(environment(timeouts={"ready": "110m"})).ready_seconds == 6600
-    told = "timeouts.ready: 2h is longer than a create may take, 110m"
-    assert problems(environment(timeouts={"ready": "2h"})) == [told]
+    message = "timeouts.ready: 2h is longer than a create may take, 110m"
+    assert problems(environment(timeouts={"ready": "2h"})) == [message]
 
 
 def test_owner_and_tags_become_the_resources_tags() -> None:
@@ -455,9 +455,9 @@ def test_an_existing_definition_must_obey_the_same_rules() -> None:
         "networkMode": "bridge",
     }
     checked = plan(environment(full(taskDefinition="theirs:3")), STACK, NOW, {"theirs:3": theirs})
-    told = "\n".join(checked.problems)
-    assert "allow-list" in told
-    assert "awsvpc" in told
+    message = "\n".join(checked.problems)
+    assert "allow-list" in message
+    assert "awsvpc" in message
 
 
 @pytest.mark.parametrize("name", ["theirs:3", DESCRIBED["taskDefinitionArn"]])

@@ -37,7 +37,7 @@ def reason(before: dict[str, Any], after: dict[str, Any], **described: Any) -> s
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "message"),
     [
         ("http", "http2", "from http over tcp to http2 over tcp"),
         ("http", ..., "from http over tcp to tcp"),
@@ -45,12 +45,12 @@ def reason(before: dict[str, Any], after: dict[str, Any], **described: Any) -> s
     ],
 )
 def test_a_port_with_another_protocol_needs_a_new_service(
-    before: Any, after: Any, told: str
+    before: Any, after: Any, message: str
 ) -> None:
     """T14."""
     found = reason(full(**{f"{PORT}.appProtocol": before}), full(**{f"{PORT}.appProtocol": after}))
     assert found is not None
-    assert f"its port nginx changes {told}" in found
+    assert f"its port nginx changes {message}" in found
 
 
 def test_the_default_protocol_is_tcp() -> None:

@@ -87,7 +87,7 @@ def test_another_definition_replaces_the_short_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (change(1, "wbe"), "no service is named 'wbe' (services: api)"),
         (
@@ -101,9 +101,11 @@ def test_another_definition_replaces_the_short_form() -> None:
         (change(1, "api", image="x", task_definition="y"), "either image or taskDefinition"),
     ],
 )
-def test_an_impossible_change_is_reported_with_what_is_possible(asked: Change, told: str) -> None:
+def test_an_impossible_change_is_reported_with_what_is_possible(
+    asked: Change, message: str
+) -> None:
     (problem,) = problems(environment(given_definition("app", "sidecar")), {}, [asked])
-    assert told in problem
+    assert message in problem
 
 
 def test_all_problems_are_reported_at_once() -> None:

@@ -29,12 +29,12 @@ def test_an_idle_function_is_awaited(app: Application, name: str) -> None:
 
     created = app.create(environment(name=name)).succeeded()
 
-    told = refusals(created)
+    published = refusals(created)
     assert functions["ProbePrivateAddressesFunction"].vpc is not None
-    assert told["Lambda.ResourceNotReadyException"] == 1
-    assert told["Lambda.ResourceConflictException"] > 1
-    assert told["Lambda.CodeArtifactUserPendingException"] > 5
-    assert set(told) == {
+    assert published["Lambda.ResourceNotReadyException"] == 1
+    assert published["Lambda.ResourceConflictException"] > 1
+    assert published["Lambda.CodeArtifactUserPendingException"] > 5
+    assert set(published) == {
         "Lambda.ResourceNotReadyException",
         "Lambda.ResourceConflictException",
         "Lambda.CodeArtifactUserPendingException",

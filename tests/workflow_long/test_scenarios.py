@@ -22,10 +22,10 @@ def stage(app: Application) -> Iterator[Stage]:
         yield stage
 
 
-def in_order(told: str, *expected: str) -> None:
-    rest = iter(told.splitlines())
+def in_order(output: str, *expected: str) -> None:
+    rest = iter(output.splitlines())
     for text in expected:
-        assert any(text in line for line in rest), f"no {text!r} in its place:\n{told}"
+        assert any(text in line for line in rest), f"no {text!r} in its place:\n{output}"
 
 
 def test_a_refused_request_lists_its_problems(
@@ -46,10 +46,10 @@ def test_a_lifecycle_ends_with_the_lease_and_a_push_deploys_one_service_again(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held = SCENARIOS["lifecycle"](stage, SHOP, event("shop"))
-    told = capsys.readouterr().out
-    assert held, told
+    output = capsys.readouterr().out
+    assert held, output
     in_order(
-        told,
+        output,
         "$ bivouac up .local/demo/shop.json",
         "shop: READY, proven",
         "# Somebody pushes shop-web:demo again",
@@ -67,10 +67,10 @@ def test_office_hours_create_wake_and_put_to_sleep(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held = SCENARIOS["office-hours"](stage, SHOP, event("shop"))
-    told = capsys.readouterr().out
-    assert held, told
+    output = capsys.readouterr().out
+    assert held, output
     in_order(
-        told,
+        output,
         "shop: SCHEDULED",
         "# Monday morning: its first up creates it",
         "shop: READY, proven",

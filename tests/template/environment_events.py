@@ -89,7 +89,7 @@ LEFT = receipt(
     Item("namespace", "bivouac-shop", Outcome.FAILED, "namespace bivouac-shop: AccessDenied"),
 )
 
-TOLD: list[EnvironmentEvent] = [
+PUBLISHED: list[EnvironmentEvent] = [
     events.of_record(DetailType.READY, READY, ABOUT.at),
     events.of_record(DetailType.FAILED, record(Status.FAILED, failure=FAILURE), ABOUT.at),
     events.expiring(READY, ABOUT.at, 3600, EXTEND),
