@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
 import os
 import platform
 import random
@@ -29,12 +28,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.lambda_emulator import EmulatorError, emulator_in, init_duration
+from bench.figures import Target
+from bench.lambda_emulator import emulator_in, init_duration
 from bench.report import table
+from bench.running import PROJECT, Measurement, run
+from bench.waiting import Stop
 
-PROJECT = Path(__file__).parents[1]
 FUNCTIONS = PROJECT / "functions"
-RESULT = PROJECT / ".local" / "bench" / "cold_start.json"
 
 BASELINE = "boto3_clients"
 BASELINE_LOCK = PROJECT / "requirements" / "cold_start_baseline.txt"
@@ -172,31 +172,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description=__doc__)
     parser.add_argument("--starts", type=int, default=11, help="cold starts of each (default 11)")
     starts = parser.parse_args().starts
-    console = Console()
-    try:
-        measured = measure(starts, console)
-    except EmulatorError as error:
-        console.print(f"[red]{error}")
-        return 1
-    console.print(table_of(measured, starts))
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(
-        json.dumps(
-            {
-                "python": platform.python_version(),
-                "machine": platform.machine(),
-                "cpus": os.cpu_count(),
-                "starts": starts,
-                "allowedRatio": ALLOWED_RATIO,
-                "functions": [asdict(one) | {"slow": one.slow} for one in measured],
-            },
-            indent=2,
-        ),
-        encoding="utf-8",
-    )
-    console.print(f"Written to {RESULT.relative_to(PROJECT)}")
-    return int(any(one.slow for one in measured))
+
+    def measured(console: Console, _: Stop) -> Measurement:
+        found = measure(starts, console)
+        console.print(table_of(found, starts))
+        slow = Target("functions that start too slowly", sum(one.slow for one in found), 0)
+        content = {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "cpus": os.cpu_count(),
+            "starts": starts,
+            "allowedRatio": ALLOWED_RATIO,
+            "functions": [asdict(one) | {"slow": one.slow} for one in found],
+        }
+        return Measurement([slow], content)
+
+    return run("cold_start", measured)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

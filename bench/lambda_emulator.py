@@ -15,14 +15,12 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+from bench.waiting import BenchError
+
 _INIT_REPORT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 _START_TIMEOUT_S = 10
 _INVOKE_TIMEOUT_S = 60
-
-
-class EmulatorError(RuntimeError):
-    """The emulator is missing, or the function did not start in it."""
 
 
 def emulator_in(sam_environment: Path) -> Path:
@@ -30,7 +28,7 @@ def emulator_in(sam_environment: Path) -> Path:
     cpu = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     found = list(sam_environment.glob(f"lib/python*/site-packages/**/aws-lambda-rie-{cpu}"))
     if platform.system() != "Linux" or not found:
-        raise EmulatorError(
+        raise BenchError(
             f"aws-sam-cli carries no Lambda runtime emulator for {platform.system()} on {cpu}: "
             "measure on Linux, on x86_64 or arm64"
         )
@@ -49,7 +47,7 @@ def init_duration(emulator: Path, python: Path, task_root: Path, handler: str) -
         printed = log.read()
     report = _INIT_REPORT.search(printed)
     if answer != "null" or report is None:
-        raise EmulatorError(f"{handler} answered {answer!r} and printed:\n{printed}")
+        raise BenchError(f"{handler} answered {answer!r} and printed:\n{printed}")
     # Not the "Init Duration" of the REPORT line: the emulator leaves it near 0.
     return float(report[1])
 
@@ -116,7 +114,7 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
             return
         except ConnectionRefusedError:
             time.sleep(0.005)
-    raise EmulatorError(f"the emulator did not listen on 127.0.0.1:{port}")
+    raise BenchError(f"the emulator did not listen on 127.0.0.1:{port}")
 
 
 def _invoke(port: int) -> str:

@@ -1,11 +1,9 @@
-"""The comparison as text for people, and as JSON."""
+"""The comparison of both ways as text for people, and as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -60,18 +58,11 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print(_figures(comparison))
     for way in ("AWS CLI", "Bivouac"):
         console.print(_steps(way, comparison.of(way)))
-    for target in comparison.targets:
-        console.print(show_target(target))
 
 
 def show_target(target: Target) -> Text:
     verdict = Text("OK", "green") if target.met else Text("NG", "bold red")
     return verdict + Text(f" {target.name}: {target.measured:.2f}, at most {target.limit:g}")
-
-
-def write(comparison: Comparison, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_as_json(comparison), indent=2) + "\n", encoding="utf-8")
 
 
 def table(title: str, *columns: str) -> Table:
@@ -167,7 +158,7 @@ def _span(values: Spread | None, digits: int = 2) -> str:
     return f"{mean} ({best} to {worst})"
 
 
-def _as_json(comparison: Comparison) -> dict[str, Any]:
+def as_json(comparison: Comparison) -> dict[str, Any]:
     timings = comparison.timings
     pulls = {each.round: each.pull for each in comparison.creations}
     return {
@@ -183,7 +174,6 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
             for number, pull in sorted(pulls.items())
         ],
         "summaries": [dataclasses.asdict(each) for each in comparison.summaries],
-        "targets": [{**dataclasses.asdict(t), "met": t.met} for t in comparison.targets],
         "creations": [creation_as_json(each) for each in comparison.creations],
         "deletions": [deletion_as_json(each) for each in comparison.deletions],
     }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -19,7 +18,6 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -29,20 +27,16 @@ from bench.calls import CallLog
 from bench.create_environment import CreateEnvironment
 from bench.figures import Creation, Deletion
 from bench.pulling import SPREAD, VaryingPull, spread_evenly
-from bench.report import Comparison, show, write
-from bench.waiting import BenchError, Stop, StoppedError
+from bench.report import Comparison, as_json, show
+from bench.running import PROJECT, Measurement, run
+from bench.waiting import Stop
 from bench.ways import Stage, Way
 from localcloud.cloud import LocalCloud
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks.processes import ProcessRuntime
 from localcloud.timings import AWS_LIKE, PROFILES, Timings
 
-PROJECT = Path(__file__).parents[1]
 REQUEST = PROJECT / "events" / "tutorial.json"
-RESULT = PROJECT / ".local" / "bench" / "time_to_proven.json"
-INTERRUPTED = 130
-PLAIN_WIDTH = 120
-"""Characters in a line if there is no terminal."""
 
 Made = tuple[Creation, Deletion | None]
 
@@ -104,13 +98,13 @@ class Rounds:
         return creation, deletion
 
 
-def compare(timings: Timings, rounds: int, seed: int, console: Console) -> Comparison:
+def compare(timings: Timings, rounds: int, seed: int, console: Console, stop: Stop) -> Comparison:
     """Raises BenchError, StoppedError."""
     request = json.loads(REQUEST.read_text(encoding="utf-8"))
     extra_pulls = spread_evenly(rounds, seed)
     # The mean pull is the profile's. The AWS CLI waits in real time.
     shortest = replace(timings, pull=max(0.0, timings.pull - SPREAD / 2), wait_scale=1.0)
-    calls, stop = CallLog(), Stop()
+    calls = CallLog()
     with ExitStack() as parts:
         directory = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         runtime = VaryingPull(ProcessRuntime(health_scale=timings.health_scale))
@@ -153,26 +147,13 @@ def main() -> int:
     parser.add_argument("--timings", choices=sorted(PROFILES), default=AWS_LIKE.name)
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default 1)")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, PLAIN_WIDTH)
-    try:
-        comparison = compare(PROFILES[given.timings], given.rounds, given.seed, console)
-    except BenchError as error:
-        console.print(f"[red]{error}")
-        return 1
-    except (KeyboardInterrupt, StoppedError):
-        console.print("Interrupted. Nothing is left running.")
-        return INTERRUPTED
-    show(comparison, console)
-    write(comparison, RESULT)
-    console.print(f"Every call and state is in {RESULT.relative_to(PROJECT)}")
-    return int(not all(target.met for target in comparison.targets))
 
+    def measured(console: Console, stop: Stop) -> Measurement:
+        comparison = compare(PROFILES[given.timings], given.rounds, given.seed, console, stop)
+        show(comparison, console)
+        return Measurement(comparison.targets, as_json(comparison))
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    return run("time_to_proven", measured)
 
 
 if __name__ == "__main__":
