@@ -154,6 +154,12 @@ def execution(name: str) -> str:
     return f"arn:aws:states:{REGION}:{ACCOUNT_ID}:execution:bivouac-create-environment:{name}"
 
 
+def deletion_event(**more: Any) -> dict[str, Any]:
+    """What a step of a deletion gets that begins now."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"environment": "demo", "generation": 1, "closedAt": now, "items": [], **more}
+
+
 def started_at(account: BivouacAccount) -> str:
     """The start time of an execution that starts now, as Step Functions writes it."""
     return f"{account.now():%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"

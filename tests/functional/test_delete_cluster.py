@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from delete_cluster import delete_cluster
@@ -14,7 +13,7 @@ from bivouac.aws import ecs
 from bivouac.environment.blueprint import Blueprint
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
-from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.account import BivouacAccount, deletion_event, small_pages
 from tests.functional.machines import outcomes
 from tests.requests import environment, web
 
@@ -153,6 +152,5 @@ def test_a_denied_deletion_is_reported(account: BivouacAccount) -> None:
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     blueprint = without_services(account)
     account.holds(blueprint)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = deletion_event()
     assert account.invoke("delete_cluster", event)["status"] == "DONE"

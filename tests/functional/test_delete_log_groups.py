@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from create_log_groups import create_log_groups
@@ -11,7 +10,7 @@ from delete_log_groups import delete_log_groups
 from bivouac.aws import log_groups
 from bivouac.environment.blueprint import Blueprint
 from tests.faults.injection import Fault, Injection, injected
-from tests.functional.account import RETENTION_DAYS, BivouacAccount, small_pages
+from tests.functional.account import RETENTION_DAYS, BivouacAccount, deletion_event, small_pages
 from tests.functional.machines import outcomes
 from tests.requests import environment, web
 
@@ -101,6 +100,5 @@ def test_a_denied_deletion_does_not_stop_the_others(account: BivouacAccount) -> 
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(made(account))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = deletion_event()
     assert account.invoke("delete_log_groups", event)["status"] == "DONE"

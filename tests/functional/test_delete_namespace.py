@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from delete_namespace import delete_namespace
@@ -12,7 +11,7 @@ from bivouac.aws.ecs_answers import ECS_REMOVES_WITHIN_SECONDS
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.record import Status
 from tests.faults.injection import Fault, Injection, injected
-from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.account import BivouacAccount, deletion_event, small_pages
 from tests.functional.machines import outcomes
 from tests.requests import environment
 
@@ -235,8 +234,7 @@ def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     assert found is not None
     account.holds(blueprint)
     account.records.finish("demo", 1, Status.READY, namespaceArn=found.arn)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = deletion_event()
     account.forget_calls()
     assert account.invoke("delete_namespace", {**event, "recorded": True})["operationId"]
     assert account.changes == ["servicediscovery:DeleteNamespace"]

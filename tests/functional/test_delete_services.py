@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from bivouac.aws import cloudmap
 from bivouac.environment.blueprint import Blueprint
 from localcloud.tasks import scripted
 from tests.faults.injection import Fault, Injection, injected
-from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.account import BivouacAccount, deletion_event, small_pages
 from tests.functional.machines import outcomes
 from tests.requests import environment, web
 
@@ -194,12 +193,5 @@ def test_a_denied_stop_is_reported(account: BivouacAccount) -> None:
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(account.healthy(environment()))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {
-        "environment": "demo",
-        "generation": 1,
-        "closedAt": now,
-        "items": [],
-        "namespaceId": None,
-    }
+    event = deletion_event(namespaceId=None)
     assert account.invoke("delete_services", event)["status"] == "IN_PROGRESS"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from delete_task_definitions import delete_task_definitions
 from bivouac.aws import ecs
 from bivouac.environment.blueprint import Blueprint, register_task_definition_arguments
 from tests.faults.injection import Fault, Injection, injected
-from tests.functional.account import BivouacAccount, small_pages
+from tests.functional.account import BivouacAccount, deletion_event, small_pages
 from tests.functional.inventory import definition
 from tests.functional.machines import outcomes
 from tests.requests import environment
@@ -174,8 +173,7 @@ def test_a_denied_list_is_a_failure_until_it_succeeds(account: BivouacAccount) -
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     account.holds(revisions(account, 1))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = deletion_event()
     account.records.add_task_definitions("demo", 1, arns(account))
     answer = account.invoke("delete_task_definitions", {**event, "recorded": True})
     assert outcomes(answer) == dict.fromkeys(named(1), "DELETING")
@@ -188,8 +186,7 @@ def test_a_record_with_no_room_for_all_is_not_relied_on(
     """Months of redeploys register more than an item of 400 KB can name."""
     monkeypatch.setattr("bivouac.environment.record.DEFINITIONS_KEPT", 2)
     account.holds(revisions(account, 3))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = deletion_event()
     account.records.add_task_definitions("demo", 1, arns(account)[:2])
     answer = account.invoke("delete_task_definitions", {**event, "recorded": True})
     assert outcomes(answer) == dict.fromkeys(named(1, 2, 3), "DELETING")
@@ -198,8 +195,7 @@ def test_a_record_with_no_room_for_all_is_not_relied_on(
 def test_after_an_earlier_deletion_the_record_is_not_relied_on(account: BivouacAccount) -> None:
     """What it names was already deleted, as far as that deletion got."""
     account.holds(revisions(account, 1))
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    event = {"environment": "demo", "generation": 1, "closedAt": now, "items": []}
+    event = deletion_event()
     registered = arns(account)
     account.records.add_task_definitions("demo", 1, registered)
     account.client("ecs").deregister_task_definition(taskDefinition=registered[0])

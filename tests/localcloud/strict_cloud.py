@@ -85,6 +85,11 @@ class Cloud:
         made = self.ecs.register_task_definition(**fargate_task(family, **arguments))
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
+    def cluster_and_definition(self) -> None:
+        """What a service named "web" needs."""
+        self.cluster()
+        self.task_definition()
+
     def service(self, name: str = "web", **arguments: Any) -> dict[str, Any]:
         """Creates a service; returns CreateService's answer."""
         made = self.ecs.create_service(**{**fargate_service(name), **arguments})
@@ -107,8 +112,7 @@ class Cloud:
 
     def running_web(self, **arguments: Any) -> dict[str, Any]:
         """A cluster with one service "web" at its desired count, as described."""
-        self.cluster()
-        self.task_definition()
+        self.cluster_and_definition()
         self.service(**arguments)
         self.wait()
         return self.described()

@@ -81,8 +81,7 @@ def test_an_unknown_cluster_is_missing_and_not_an_error(cloud: Cloud) -> None:
 
 def test_a_deleted_cluster_is_inactive_for_a_while_and_cannot_be_used(cloud: Cloud) -> None:
     """C06, C07, C13."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.ecs.delete_cluster(cluster="shop")
 
     (cluster,) = cloud.ecs.describe_clusters(clusters=["shop"])["clusters"]

@@ -22,8 +22,7 @@ def deployments(cloud: Cloud) -> list[tuple[str, int]]:
 
 def test_completed_comes_later_than_ready(cloud: Cloud) -> None:
     """H01: the simulator's own time is the reference for measuring waits."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     service = cloud.service()
     began = cloud.clock.now()
     cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
@@ -40,8 +39,7 @@ def test_completed_comes_later_than_ready(cloud: Cloud) -> None:
 def test_a_connected_deployment_is_ready_only_when_it_is_registered(cloud: Cloud) -> None:
     """P03, H21."""
     arn = cloud.namespace()
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     service = cloud.service(serviceConnectConfiguration=connected(arn))
     cloud.wait(TEST.placement + TEST.provisioning + TEST.pull + TEST.registration / 2)
     assert cloud.described()["runningCount"] == 1

@@ -82,8 +82,7 @@ def test_ec2_describes_the_interface_with_both_addresses(
 
 def test_without_a_public_address_there_is_no_association(cloud: Cloud) -> None:
     """P04."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     arguments = fargate_service()
     arguments["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] = "DISABLED"
     cloud.ecs.create_service(**arguments)

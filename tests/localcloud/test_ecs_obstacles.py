@@ -27,8 +27,7 @@ MORE = "For more information, see the Troubleshooting section of the Amazon ECS 
 
 def asked_for(cloud: Cloud, **arguments: Any) -> dict[str, Any]:
     """Creates a service and lets it grow as far as it can; returns its deployment."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service(**arguments)
     cloud.wait()
     deployment: dict[str, Any] = cloud.described()["deployments"][0]
@@ -85,8 +84,7 @@ class TestPlacement:
 
     def test_other_services_are_not_affected(self, cloud: Cloud) -> None:
         cloud.plane.obstacles.refuse_placement("api-*", CAPACITY)
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         cloud.service("api-1")
         cloud.service("web")
         cloud.wait()

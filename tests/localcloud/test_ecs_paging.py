@@ -24,8 +24,7 @@ def test_clusters(cloud: Cloud) -> None:
 
 
 def test_services_come_ten_to_a_page_unless_said_otherwise(cloud: Cloud) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     arns = {cloud.service(f"web-{n}", desiredCount=0)["serviceArn"] for n in range(23)}
     found = pages(cloud, "list_services", "serviceArns", cluster="shop")
     assert [len(page) for page in found] == [10, 10, 3]
@@ -34,8 +33,7 @@ def test_services_come_ten_to_a_page_unless_said_otherwise(cloud: Cloud) -> None
 
 def test_services_of_a_namespace(cloud: Cloud) -> None:
     arn = cloud.namespace()
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     for number in range(5):
         endpoint = {"discoveryName": f"w-{number}", "clientAliases": [{"port": 80}]}
         cloud.service(

@@ -28,8 +28,7 @@ def test_a_lagging_read_returns_an_earlier_version_of_the_task(cloud: Cloud) -> 
 
 def test_a_new_service_is_missing_until_reads_catch_up(cloud: Cloud) -> None:
     """S18: MISSING right after CreateService does not mean that it does not exist."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.plane.read_lag = LAG
     cloud.service()
     answer = cloud.ecs.describe_services(cluster="shop", services=["web"])
@@ -49,8 +48,7 @@ def test_a_new_cluster_exists_and_is_empty(cloud: Cloud) -> None:
 
 
 def test_states_are_read_in_order(cloud: Cloud) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.plane.read_lag = LAG
     cloud.service()
     cloud.wait(LAG)
@@ -63,8 +61,7 @@ def test_states_are_read_in_order(cloud: Cloud) -> None:
 
 def test_changes_apply_to_the_present_state(cloud: Cloud) -> None:
     """Only reads lag: UpdateService works on a service that reads do not show yet."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.plane.read_lag = LAG
     cloud.service()
     updated = cloud.ecs.update_service(cluster="shop", service="web", desiredCount=2)

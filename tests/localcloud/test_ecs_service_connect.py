@@ -20,8 +20,7 @@ from tests.localcloud.strict_cloud import (
 
 @pytest.fixture
 def namespace(cloud: Cloud) -> str:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     return cloud.namespace()
 
 

@@ -79,8 +79,7 @@ REFUSED = [
 def test_a_service_that_breaks_a_rule_is_refused(
     cloud: Cloud, changes: dict[str, Any], message: str
 ) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     with refused("InvalidParameterException") as error:
         create(cloud, **changes)
     assert message in error.message
@@ -99,15 +98,13 @@ def test_service_connect_needs_platform_version_1_4_0(
 ) -> None:
     """S13."""
     arn = cloud.namespace()
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     with refused(code):
         create(cloud, platformVersion=version, serviceConnectConfiguration=connected(arn))
 
 
 def test_unsupported_members_are_refused_and_not_ignored(cloud: Cloud) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     with refused("UnsupportedFeatureException") as error:
         create(cloud, loadBalancers=[{"containerName": "app", "containerPort": 8080}])
     assert "loadBalancers" in error.message
@@ -143,8 +140,7 @@ class TestRepeating:
 
     @pytest.fixture(autouse=True)
     def existing(self, cloud: Cloud) -> None:
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         cloud.service(clientToken="first")
 
     def test_the_same_token_and_arguments_return_the_same_service(self, cloud: Cloud) -> None:

@@ -47,8 +47,7 @@ def checked(**check: Any) -> dict[str, Any]:
 
 
 def test_a_task_goes_through_its_states_in_order(cloud: Cloud) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service()
     assert cloud.tasks() == []
     seen = []
@@ -71,8 +70,7 @@ def test_a_task_goes_through_its_states_in_order(cloud: Cloud) -> None:
 def test_a_task_with_endpoints_is_activating_before_it_runs(cloud: Cloud) -> None:
     """Its containers run and its deployment counts it as pending."""
     arn = cloud.namespace()
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service(serviceConnectConfiguration=connected(arn))
     cloud.wait(TEST.placement + TEST.provisioning + TEST.pull)
     (task,) = cloud.tasks()
@@ -89,8 +87,7 @@ def test_a_task_that_ends_while_activating_has_failed(cloud: Cloud) -> None:
     """H05, H11: it did not fail to start, yet never reached RUNNING."""
     cloud.runtime.script(IMAGE, exits(1))
     arn = cloud.namespace()
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service(serviceConnectConfiguration=connected(arn))
     cloud.wait()
     stopped = cloud.tasks("STOPPED")[0]
@@ -100,8 +97,7 @@ def test_a_task_that_ends_while_activating_has_failed(cloud: Cloud) -> None:
 
 
 def test_containers_show_their_images_digest_once_it_is_pulled(cloud: Cloud) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service()
     cloud.wait(TEST.placement + TEST.provisioning)
     assert "imageDigest" not in cloud.tasks()[0]["containers"][0]
@@ -123,8 +119,7 @@ def test_a_running_container_says_who_plays_its_image(cloud: Cloud) -> None:
 
 def test_every_change_increases_the_tasks_version(cloud: Cloud) -> None:
     """W01: events about a task are ordered by it."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service()
     versions = []
     for _ in range(4):
@@ -378,8 +373,7 @@ class TestRoles:
 
 def test_without_a_launch_type_no_container_instance_is_found(cloud: Cloud) -> None:
     """The default launch type is EC2."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     arguments = {
         "cluster": "shop",
         "serviceName": "web",

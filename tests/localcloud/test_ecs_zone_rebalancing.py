@@ -46,8 +46,7 @@ def test_a_new_service_rebalances_unless_disabled(
 
 def test_rebalancing_needs_room_for_one_more_task(cloud: Cloud) -> None:
     """The text is quoted in public reports of 2026."""
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     with refused("InvalidParameterException") as error:
         cloud.service(**NO_ROOM, availabilityZoneRebalancing="ENABLED")
     assert "does not support maximumPercent <= 100 % as deployment configuration" in error.message

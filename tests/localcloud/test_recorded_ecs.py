@@ -76,8 +76,7 @@ class TestDescribeTasks:
         assert_as_recorded("ecs-describe-tasks-service-connect", answer)
 
     def test_a_task_just_placed(self, cloud: Cloud) -> None:
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         cloud.service()
         cloud.wait(TEST.placement)
         (task,) = cloud.tasks()
@@ -93,8 +92,7 @@ class TestDescribeTasks:
 
 class TestServices:
     def test_a_service_just_created(self, cloud: Cloud) -> None:
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         assert_as_recorded("ecs-create-service", {"service": cloud.service(desiredCount=2)})
 
     def test_a_connected_service_in_its_steady_state(self, cloud: Cloud) -> None:
@@ -166,8 +164,7 @@ class TestCloudMap:
     def discovered(self, cloud: Cloud) -> dict[str, Any]:
         """The Cloud Map service of a connected service with two tasks."""
         arn = cloud.namespace()
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         cloud.service(desiredCount=2, serviceConnectConfiguration=connected(arn))
         cloud.wait()
         (service,) = cloud.cloudmap.list_services()["Services"]
@@ -183,8 +180,7 @@ class TestCloudMap:
     def test_timeouts_are_instance_attributes(self, cloud: Cloud) -> None:
         """Assumed: the only record is the 0 of an endpoint that has none."""
         arn = cloud.namespace()
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         timeout = {"idleTimeoutSeconds": 60, "perRequestTimeoutSeconds": 15}
         cloud.service(serviceConnectConfiguration=connected(arn, timeout=timeout))
         cloud.wait()
@@ -256,8 +252,7 @@ class TestServiceEvents:
 
     def test_the_number_of_tasks_stopped_before_they_run_is_reported(self, cloud: Cloud) -> None:
         cloud.runtime.script("registry/web:1", never_starts())
-        cloud.cluster()
-        cloud.task_definition()
+        cloud.cluster_and_definition()
         cloud.service(desiredCount=2)
         cloud.wait()
         cloud.ecs.update_service(cluster="shop", service="web", desiredCount=0)

@@ -23,8 +23,7 @@ def draining(cloud: Cloud) -> None:
 
 
 def inactive_cluster(cloud: Cloud) -> None:
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.ecs.delete_cluster(cluster="shop")
     cloud.service()
 
@@ -37,8 +36,7 @@ def taken_endpoint(cloud: Cloud) -> None:
 
 def port_of_nobody(cloud: Cloud) -> None:
     arn = cloud.namespace()
-    cloud.cluster()
-    cloud.task_definition()
+    cloud.cluster_and_definition()
     cloud.service(serviceConnectConfiguration=connected(arn, portName="nobody"))
 
 
