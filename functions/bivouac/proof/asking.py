@@ -13,7 +13,8 @@ from typing import Literal
 
 from bivouac.aws import ecs_answers
 from bivouac.environment.blueprint import status_range
-from bivouac.proof import edge_http
+from bivouac.proof import edge_http, edge_http2
+from bivouac.proof.edge_http2 import GRPC_TYPE, HEALTH
 from bivouac.proof.edge_rules import ATTEMPT_SECONDS, NOT_YET, TCP_OPEN_SECONDS
 from bivouac.proof.fault import Fault
 from bivouac.proof.row import TEXT_LIMIT, Answer
@@ -23,6 +24,7 @@ Protocol = Literal["http", "http2", "grpc", "tcp"]
 Address = tuple[str, int]
 
 USER_AGENT = "bivouac-probe"
+_AGENT = ("user-agent", USER_AGENT)
 
 _NOT_OF_PROXY = "it did not come through the Service Connect proxy"
 
@@ -52,37 +54,26 @@ def ask(question: Question, address: Address) -> Answer:
                 return _ask_grpc(address)
             case "tcp":
                 return _ask_tcp(address)
+    except edge_http.NoAnswerError:
+        return Answer.bad(f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")
     except TimeoutError:
         said = f"timed out after {ATTEMPT_SECONDS:g} s: not connected"
         return Answer(False, said, Fault.CONNECTION)
-    except OSError as error:
+    except edge_http2.NoHttp2Error as error:
+        return Answer.bad(str(error))
+    except (OSError, http.client.HTTPException) as error:
         return Answer.bad(f"failed: {error or type(error).__name__}")
 
 
 def _ask_http(question: Question, address: Address) -> Answer:
-    try:
-        status, headers, body = edge_http.get(address, question.path, USER_AGENT, ATTEMPT_SECONDS)
-    except edge_http.NoAnswerError:
-        return Answer.bad(f"is connected, and gives no answer within {ATTEMPT_SECONDS:g} s")
-    except http.client.HTTPException as error:
-        return Answer.bad(f"failed: {error or type(error).__name__}")
-    return _judged(question, "HTTP", status, headers, body)
+    answer = edge_http.get(address, question.path, USER_AGENT, ATTEMPT_SECONDS)
+    return _judged(question, "HTTP", *answer)
 
 
 def _ask_http2(question: Question, address: Address) -> Answer:
     from bivouac.proof import http2  # only where it is needed: a function starts faster without h2
 
-    headers = (
-        (":method", "GET"),
-        (":path", question.path),
-        (":scheme", "http"),
-        (":authority", f"{address[0]}:{address[1]}"),
-        ("user-agent", USER_AGENT),
-    )
-    try:
-        reply = http2.call(address, headers, b"", ATTEMPT_SECONDS)
-    except http2.NotHttp2Error as error:
-        return Answer.bad(str(error))
+    reply = http2.call(address, ("GET", question.path), (_AGENT,), b"", ATTEMPT_SECONDS)
     return _judged(question, "HTTP/2", reply.status, reply.headers, reply.body)
 
 
@@ -111,8 +102,6 @@ def _of_proxy(told: str, spoken: str, why: bytes) -> Answer:
 
 # --- gRPC ----------------------------------------------------------------------------------------
 
-_GRPC_TYPE = "application/grpc"
-_HEALTH = "/grpc.health.v1.Health/Check"
 _NO_SERVICE_NAMED = b"\0\0\0\0\0"
 """An empty HealthCheckRequest: the health of the whole server (gRPC Health Checking Protocol)."""
 _SERVING = b"\x08\x01"
@@ -126,23 +115,12 @@ def _ask_grpc(address: Address) -> Answer:
     """The health service where there is one; otherwise, that the server speaks gRPC."""
     from bivouac.proof import http2
 
-    headers = (
-        (":method", "POST"),
-        (":path", _HEALTH),
-        (":scheme", "http"),
-        (":authority", f"{address[0]}:{address[1]}"),
-        ("content-type", _GRPC_TYPE),
-        ("te", "trailers"),
-        ("user-agent", USER_AGENT),
-    )
-    try:
-        reply = http2.call(address, headers, _NO_SERVICE_NAMED, ATTEMPT_SECONDS)
-    except http2.NotHttp2Error as error:
-        return Answer.bad(str(error))
+    more = (("content-type", GRPC_TYPE), ("te", "trailers"), _AGENT)
+    reply = http2.call(address, ("POST", HEALTH), more, _NO_SERVICE_NAMED, ATTEMPT_SECONDS)
     if not ecs_answers.came_through_proxy(reply.headers):
         return Answer.bad(f"gRPC: {_NOT_OF_PROXY}")
     code = reply.headers.get("grpc-status", "")[:3]
-    if not reply.headers.get("content-type", "").startswith(_GRPC_TYPE) or not code:
+    if not reply.headers.get("content-type", "").startswith(GRPC_TYPE) or not code:
         told = f"HTTP/2 {reply.status} that is not gRPC"
         if ecs_answers.is_of_proxy(reply.status, reply.headers, reply.body):
             return _of_proxy(f"{told}, of the proxy", "gRPC", reply.body)

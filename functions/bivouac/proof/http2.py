@@ -24,15 +24,14 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
+from bivouac.proof.edge_http import NoAnswerError
+from bivouac.proof.edge_http2 import NoHttp2Error, is_status
+
 READ_LIMIT = 65_536
 """Bytes that are read of a connection."""
 _CHUNK = 16_384
 
 Headers = Sequence[tuple[str, str]]
-
-
-class NotHttp2Error(Exception):
-    """The server does not speak HTTP/2, or ended the request without an answer."""
 
 
 @dataclass
@@ -46,26 +45,26 @@ class Reply:
         return int(self.headers[":status"])
 
 
-def call(address: tuple[str, int], headers: Headers, body: bytes, seconds: float) -> Reply:
-    """Raises TimeoutError if the connection was not accepted, another OSError, or
-    NotHttp2Error."""
+def call(
+    address: tuple[str, int], asked: tuple[str, str], more: Headers, body: bytes, seconds: float
+) -> Reply:
+    """`asked`: method and path; `more`: headers, in lower case.
+
+    Raises TimeoutError if the connection was not accepted, NoAnswerError if no answer comes in
+    time, NoHttp2Error if it is none, or another OSError."""
+    (method, path), authority = asked, "{}:{}".format(*address)
+    pseudo = ((":method", method), (":path", path), (":scheme", "http"), (":authority", authority))
     end = time.monotonic() + seconds
     with socket.create_connection(address, timeout=seconds) as stream:
         try:
-            reply = _exchange(stream, headers, body, end)
+            reply = _exchange(stream, (*pseudo, *more), body, end)
         except TimeoutError as error:
-            raise NotHttp2Error(
-                f"is connected, and gives no answer within {seconds:g} s"
-            ) from error
+            raise NoAnswerError from error
         except (ProtocolError, UnicodeError) as error:
-            raise NotHttp2Error("no HTTP/2 answer") from error
-    if not _is_status(reply.headers.get(":status", "")):
-        raise NotHttp2Error("no HTTP/2 answer")
+            raise NoHttp2Error("no HTTP/2 answer") from error
+    if not is_status(reply.headers.get(":status", "")):
+        raise NoHttp2Error("no HTTP/2 answer")
     return reply
-
-
-def _is_status(text: str) -> bool:
-    return len(text) == 3 and text.isascii() and text.isdigit()
 
 
 def _exchange(stream: socket.socket, headers: Headers, body: bytes, end: float) -> Reply:
@@ -84,7 +83,7 @@ def _exchange(stream: socket.socket, headers: Headers, body: bytes, end: float) 
                 return reply  # what it streams needs no end
             raise
         if not received:
-            raise NotHttp2Error("closed without an HTTP/2 answer")
+            raise NoHttp2Error("closed without an HTTP/2 answer")
         read += len(received)
         for event in connection.receive_data(received):
             if _ends(event, reply):
@@ -112,6 +111,6 @@ def _ends(event: Event, reply: Reply) -> bool:
             return True
         case StreamReset() | ConnectionTerminated():
             if not reply.headers:
-                raise NotHttp2Error(f"ended without an answer, error code {event.error_code}")
+                raise NoHttp2Error(f"ended without an answer, error code {event.error_code}")
             return True
     return False
