@@ -52,7 +52,7 @@ def open_environment(event: Event, now: datetime, holder: Holder, schedules: Sch
     schedules.arm(blueprint, times.moment(held.expires_at), now)
     if held.status is not Status.CREATING:
         return {"status": taking.kept(held), "output": answers.done(held)}
-    fresh = isinstance(decision, Take) and taking.is_fresh(record) and not instruction.there
+    fresh = isinstance(decision, Take) and not (taking.existing(record) or instruction.there)
     progress = CreateProgress(patience_seconds=blueprint.ready_seconds)
     begins = now + timedelta(seconds=holder.settle_seconds if held.settle else 0)
     opened = taking.opened(held, blueprint, now, begins, event["startedAt"])

@@ -47,9 +47,7 @@ def taken(
         intents=followed(record.intents if record else {}, _MATTERS.get(verb, ()), intent),
         office_hours=blueprint.schedule is not None or _may_have_office_hours(record),
         good_base_request=record.good_base_request if record else "",
-        created_at=times.timestamp(now)
-        if record is None or is_fresh(record)
-        else record.created_at,
+        created_at=there.created_at if (there := existing(record)) else times.timestamp(now),
     )
 
 
@@ -76,7 +74,7 @@ def _status(record: Record | None, blueprint: Blueprint, verb: Verb, intent: Int
     if record and _goes_on_resting(record, blueprint, verb, intent):
         return record.status
     first_up = blueprint.schedule is not None and blueprint.schedule["begin"] == "up"
-    if verb is Verb.CREATE and first_up and (record is None or record.status in GONE):
+    if verb is Verb.CREATE and first_up and not existing(record):
         return Status.SCHEDULED
     return Status.CREATING
 
@@ -112,10 +110,10 @@ def _end(
     return max(known, begun) if verb is Verb.REDEPLOY else known
 
 
-def is_fresh(record: Record | None) -> bool:
-    """Whether nothing of the environment exists: it never did, or a receipt says that it is
-    gone."""
-    return record is None or record.status in GONE
+def existing(record: Record | None) -> Record | None:
+    """The record; None if nothing of the environment exists: it never did, or a receipt says that
+    it is gone."""
+    return None if record is None or record.status in GONE else record
 
 
 def _may_have_office_hours(record: Record | None) -> bool:
@@ -158,17 +156,15 @@ def forgotten(record: Record | None, verb: Verb) -> tuple[str, ...]:
     """Details of earlier executions that do not apply to this one.
 
     The reason for a roll-back stays readable."""
-    made = _OF_ONE_LIFE if is_fresh(record) else ()
+    made = () if existing(record) else _OF_ONE_LIFE
     failure = () if verb is Verb.ROLL_BACK else ("failure",)
     return (*failure, "proof", "receipt", *made)
 
 
 def keep_the_namespace(record: Record | None, blueprint: Blueprint) -> None:
     """A deletion finds only the namespace in the record; another one would be left behind."""
-    if is_fresh(record) or record is None:
-        return
-    namespace = record.blueprint["namespace"]
-    if namespace != blueprint.namespace:
+    there = existing(record)
+    if there and (namespace := there.blueprint["namespace"]) != blueprint.namespace:
         raise InvalidRequestError(
             [
                 f"namespace: the environment {blueprint.environment} has {namespace!r}, and its "
