@@ -396,6 +396,8 @@ class BivouacAccount:
             self.client("ecs"),
             self.client("servicediscovery"),
             self.patience(),
+            fresh=False,
+            proven={},
         )
 
     def patience(self) -> Patience:

@@ -292,6 +292,7 @@ def fresh(account: BivouacAccount, request: dict[str, Any]) -> ServiceConvergenc
         account.client("servicediscovery"),
         account.patience(),
         fresh=True,
+        proven={},
     )
 
 

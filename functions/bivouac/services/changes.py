@@ -59,8 +59,8 @@ class ServiceConvergence:
         ecs_client: ECSClient,
         cloud_map: ServiceDiscoveryClient,
         patience: Patience,
-        fresh: bool = False,
-        proven: Mapping[str, str] | None = None,
+        fresh: bool,
+        proven: Mapping[str, str],
     ) -> None:
         """`fresh`: exactly the expected services exist, as this execution created them.
 
@@ -68,7 +68,7 @@ class ServiceConvergence:
         self._blueprint = blueprint
         self._patience = patience
         self._fresh = fresh
-        self._proven = proven or {}
+        self._proven = proven
         self._generation = generation
         self._namespace_arn = namespace_arn
         self._ecs = ecs_client
