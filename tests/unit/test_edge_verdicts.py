@@ -70,7 +70,12 @@ def printed(code: int, said: str, status: int = 0, failures: int = 0) -> str:
             Category.CONNECTIVITY,
             '"expectStatus": "500" in the `connect` entry from web to api',
         ),
-        (printed(11, "timed out after 3 s"), Category.NETWORK, "security groups of api admit"),
+        (
+            printed(11, "timed out after 3 s"),
+            Category.NETWORK,
+            "security groups of api admit those of web on the endpoint's port, and that its "
+            "application answers within 3 s",
+        ),
         (
             printed(13, "connection refused"),
             Category.CONNECTIVITY,

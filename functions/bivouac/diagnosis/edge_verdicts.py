@@ -11,6 +11,7 @@ from bivouac.diagnosis.endpoint_verdicts import by_turns, started
 from bivouac.diagnosis.service_verdicts import BRIEF_LENGTH, EVIDENCE_LINES, Verdict
 from bivouac.environment.blueprint import Edge
 from bivouac.proof import edge_lines
+from bivouac.proof.edge_rules import ATTEMPT_SECONDS
 from bivouac.proof.fault import Fault
 from bivouac.proof.mesh import EdgeReading
 
@@ -92,6 +93,12 @@ def _edge_step(reading: EdgeReading) -> str:
                 f"answers {edge.app_protocol or 'TCP'} there: check that its application listens "
                 "on its containerPort on all addresses, not only on 127.0.0.1, and that it speaks "
                 "the appProtocol of the port."
+            )
+        case Fault.CONNECTION:
+            return (
+                f"{edge.server} was not reached, or gives no answer in time: check that the "
+                f"security groups of {edge.server} admit those of {client} on the endpoint's port, "
+                f"and that its application answers within {ATTEMPT_SECONDS:g} s."
             )
         case _:
             return (
