@@ -25,7 +25,9 @@ _TYPE = "type.googleapis.com/envoy"
 _PER_REQUEST_TIMEOUT = 15
 _HTTP_IDLE_TIMEOUT = 300
 _TCP_IDLE_TIMEOUT = 3600
-_CONNECT_TIMEOUT = "1s"
+_CONNECT_TIMEOUT = "5s"
+"""Envoy's default, because Service Connect publishes none (Envoy's FAQ, "How do I configure
+timeouts?")."""
 
 _HTTP_ACCESS_LOG = (
     '[%START_TIME%] "%REQ(:METHOD)% %REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" '

@@ -28,7 +28,7 @@ _NOTHING_BEHIND = {
     "http": "HTTP 503 of the server's proxy: nothing answers behind it",
     "http2": "HTTP/2 503 of the server's proxy: nothing answers behind it",
     "grpc": "gRPC UNAVAILABLE: nothing answers gRPC behind the proxy",
-    "tcp": "closed by the proxy",
+    "tcp": "closed at once",
 }
 _ANOTHER_PROTOCOL = {
     "http": "HTTP 502 of the server's proxy: another protocol is spoken behind it",

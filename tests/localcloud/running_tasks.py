@@ -30,7 +30,7 @@ from localcloud.tasks.runtime import (
     Task,
 )
 
-PATIENCE = 5.0
+PATIENCE = 15.0
 """Seconds until a test gives up on something that takes a tenth of a second."""
 
 APP_LOG = LogTarget("/ecs/app", "app/1")

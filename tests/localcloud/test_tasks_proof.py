@@ -108,7 +108,7 @@ def test_exit_codes_say_what_is_wrong_with_an_edge(runtime: ProcessRuntime) -> N
         ),
         "empty": (11, ["empty:80 HTTP 503 of the proxy: it has no server to pass this on to"]),
         "unknown": (10, ["unknown:80 does not resolve"]),
-        "dead": (13, ["dead:80 closed by the proxy"]),
+        "dead": (13, ["dead:80 closed at once"]),
         "elsewhere": (13, ["api:81 connection refused"]),
     }
     codes = proof(witness, client)

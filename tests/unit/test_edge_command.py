@@ -19,7 +19,15 @@ from typing import Any
 import pytest
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, edge_command, edge_http, edge_http2, edge_rules, mesh
+from bivouac.proof import (
+    edge_client,
+    edge_command,
+    edge_http,
+    edge_http2,
+    edge_rules,
+    edge_tcp,
+    mesh,
+)
 from bivouac.proof.edge_client import EdgeClient
 from bivouac.proof.edge_rules import NO_ANSWER, NO_CONNECTION, NO_NAME, PROVEN, WRONG_STATUS
 from localcloud.images.http2_server import Http2Server
@@ -34,7 +42,7 @@ FUTURE = "from __future__ import annotations"
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge_client, "ATTEMPT_SECONDS", 0.3)
     monkeypatch.setattr(edge_client, "NAME_SECONDS", 0.0)
-    monkeypatch.setattr(edge_client, "TCP_OPEN_SECONDS", 0.05)
+    monkeypatch.setattr(edge_tcp, "PROXIED_OPEN_SECONDS", 0.05)
     monkeypatch.setattr(random, "uniform", lambda shortest, longest: 0.001)
 
 
@@ -54,7 +62,7 @@ class Server:
         self._answers = list(answers)
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
+        self.held: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -64,7 +72,7 @@ class Server:
             connection, _ = self._listener.accept()
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
             if answer is STAYS_OPEN:
-                self._open.append(connection)
+                self.held.append(connection)
                 continue
             with connection:
                 if answer.startswith(b"HTTP"):
@@ -77,7 +85,7 @@ class Server:
         self._answers = [b"end"]
         socket.create_connection(("127.0.0.1", self.port)).close()
         self._thread.join(PATIENCE)
-        for each in (*self._open, self._listener):
+        for each in (*self.held, self._listener):
             each.close()
 
 
@@ -204,7 +212,7 @@ class TestWhatCounts:
         [
             (b"HELLO", PROVEN, "answers"),
             (STAYS_OPEN, PROVEN, "stays open"),
-            (CLOSES, NO_ANSWER, "closed by the proxy"),
+            (CLOSES, NO_ANSWER, "closed at once"),
         ],
     )
     def test_an_open_tcp_connection_proves_an_edge(
@@ -212,6 +220,32 @@ class TestWhatCounts:
     ) -> None:
         with server(answer) as db:
             assert client(db.port, "tcp").attempt() == (code, words)
+
+    def test_what_the_callers_own_proxy_accepts_proves_nothing_yet(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It closes the connection when its own to the server has timed out (Envoy, 5 s), as where
+        a security group lets nothing through."""
+        monkeypatch.setattr(edge_tcp, "PROXIED_OPEN_SECONDS", 5.0)
+        monkeypatch.setattr(edge_tcp, "AT_ONCE_SECONDS", 0.0)
+        with server(CLOSES) as dropped:
+            assert client(dropped.port, "tcp").attempt() == (NO_CONNECTION, "closed after 0 s")
+        assert edge_rules.PROXIED_OPEN_SECONDS > 5.0 > edge_rules.AT_ONCE_SECONDS
+
+    def test_as_many_connections_as_prove_an_edge_are_open_at_the_same_time(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Each takes seconds. One that fails between others asks for twice as many."""
+        with server(STAYS_OPEN, CLOSES, STAYS_OPEN) as db:
+            assert client(db.port, "tcp").prove() == PROVEN
+            assert len(db.held) == 2 + 6
+        said = [json.loads(line)["said"] for line in capsys.readouterr().out.splitlines()]
+        assert said == [
+            "stays open",
+            "closed at once",
+            "stays open",
+            "stays open, 6 times in a row",
+        ]
 
     @pytest.mark.parametrize("protocol", ["http", "tcp"])
     def test_a_refused_connection_is_reported(self, protocol: str) -> None:
@@ -274,7 +308,7 @@ class TestProgram:
         """Even while it waits for an answer."""
         with server(STAYS_OPEN) as api, self.run(api.port, "60") as program:
             # It has connected, so its handlers are set.
-            while not api._open:
+            while not api.held:
                 assert program.poll() is None
             program.send_signal(signal.SIGTERM)
             program.communicate(timeout=PATIENCE)
@@ -314,10 +348,10 @@ def imports_first(program: ast.Module) -> list[str]:
 @pytest.mark.parametrize(
     ("protocol", "parts"),
     [
-        ("http", ["ASKING = {}", edge_rules, edge_http, edge_client]),
-        ("http2", [edge_rules, edge_http2, edge_client]),
-        ("grpc", [edge_rules, edge_http2, edge_client]),
-        ("tcp", ["ASKING = {}", edge_rules, edge_client]),
+        ("http", ["ASKING = {}", "ask_tcp = None", edge_rules, edge_http, edge_client]),
+        ("http2", ["ask_tcp = None", edge_rules, edge_http2, edge_client]),
+        ("grpc", ["ask_tcp = None", edge_rules, edge_http2, edge_client]),
+        ("tcp", ["ASKING = {}", edge_rules, edge_tcp, edge_client]),
     ],
 )
 def test_the_program_is_its_parts_without_what_only_readers_need(

@@ -24,7 +24,7 @@ def reading(fault: Fault | None, observed: str = "seen", client: str = "web") ->
     [
         (Fault.NAME, Category.CONNECTIVITY, "web cannot resolve api"),
         (Fault.CONNECTION, Category.NETWORK, "security groups of api admit those of web"),
-        (Fault.NO_ANSWER, Category.CONNECTIVITY, "api was reached, so no security group"),
+        (Fault.NO_ANSWER, Category.CONNECTIVITY, "No security group is in the way"),
         (Fault.STATUS, Category.CONNECTIVITY, "`connect` entry from web to api"),
         (Fault.EXIT_CODE, Category.CONNECTIVITY, "ProofImage"),
         (Fault.NEVER_RAN, Category.CONNECTIVITY, "ProofImage"),
@@ -79,9 +79,9 @@ def printed(code: int, said: str, status: int = 0, failures: int = 0) -> str:
         (
             printed(13, "connection refused"),
             Category.CONNECTIVITY,
-            "no security group is in the way",
+            "No security group is in the way",
         ),
-        (printed(13, "closed by the proxy"), Category.CONNECTIVITY, "listens on its containerPort"),
+        (printed(13, "closed at once"), Category.CONNECTIVITY, "listens on its containerPort"),
         (
             printed(13, "HTTP 503 of the server's proxy: nothing answers behind it", 503),
             Category.CONNECTIVITY,

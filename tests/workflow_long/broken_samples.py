@@ -257,9 +257,9 @@ BREAKAGES: tuple[Breakage, ...] = (
         container("db", containerPort=5433),
         "connectivity",
         "result -> db:db",
-        "no security group is in the way",
+        "No security group is in the way",
         DEADLINE,
-        "closed by the proxy",
+        "closed at once",
         {"db": serves_elsewhere()},
     ),
     Breakage(

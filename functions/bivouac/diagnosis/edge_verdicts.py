@@ -89,10 +89,10 @@ def _edge_step(reading: EdgeReading) -> str:
             return by_turns(edge.server)
         case Fault.NO_ANSWER:
             return (
-                f"{edge.server} was reached, so no security group is in the way, but nothing "
-                f"answers {edge.app_protocol or 'TCP'} there: check that its application listens "
-                "on its containerPort on all addresses, not only on 127.0.0.1, and that it speaks "
-                "the appProtocol of the port."
+                "No security group is in the way: one would let connections time out. Nothing "
+                f"answers {edge.app_protocol or 'TCP'} at {edge.server}: check that its "
+                "application listens on its containerPort on all addresses, not only on "
+                "127.0.0.1, and that it speaks the appProtocol of the port."
             )
         case Fault.CONNECTION:
             return (

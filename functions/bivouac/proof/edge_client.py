@@ -27,10 +27,10 @@ from bivouac.proof.edge_rules import (
     NOT_YET,
     OF_CONNECTIONS,
     PROVEN,
-    TCP_OPEN_SECONDS,
     WRONG_STATUS,
     Row,
 )
+from bivouac.proof.edge_tcp import ask_tcp
 
 NAME_SECONDS = 5.0
 OF_SERVERS_PROXY = b"upstream connect error"
@@ -41,13 +41,14 @@ class EdgeClient:
         self, name: str, port: str, protocol: str, path: str, lowest: str, highest: str
     ) -> None:
         self.address = (name, int(port))
-        asking = {"http": EdgeClient.ask_http, "tcp": EdgeClient.ask_tcp, **ASKING}
+        asking = {"http": EdgeClient.ask_http, "tcp": ask_tcp, **ASKING}
         self.ask = asking[protocol]
         self.path = path
         self.expected = range(int(lowest), int(highest) + 1)
         self.statuses = lowest if lowest == highest else f"{lowest}-{highest}"
         self.failure = NO_CONNECTION
         self.shown: Any = {}
+        self.connections: list[tuple[int, str]] = []
         self.row = Row(OF_CONNECTIONS if protocol == "tcp" else IN_A_ROW)
 
     def prove(self) -> int:
@@ -96,7 +97,7 @@ class EdgeClient:
         except http.client.RemoteDisconnected:
             return NO_ANSWER, "closed without an answer"
         except OSError as error:
-            # A security group lets connections time out. What is refused or closed was reached.
+            # A security group lets connections time out: it neither refuses nor closes them.
             code = NO_ANSWER if isinstance(error, ConnectionError) else NO_CONNECTION
             return code, (error.strerror or str(error)).lower()
         except http.client.HTTPException as error:
@@ -119,15 +120,6 @@ class EdgeClient:
             return PROVEN, words
         self.meant = status not in NOT_YET
         return WRONG_STATUS, f"{words}, expected {self.statuses}"
-
-    def ask_tcp(self) -> tuple[int, str]:
-        with socket.create_connection(self.address, ATTEMPT_SECONDS) as stream:
-            stream.settimeout(TCP_OPEN_SECONDS)
-            try:
-                answered = stream.recv(1)
-            except socket.timeout:  # noqa: UP041
-                return PROVEN, "stays open"
-        return (PROVEN, "answers") if answered else (NO_ANSWER, "closed by the proxy")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bivouac.environment.blueprint import Edge
-from bivouac.proof import edge_client, edge_http, edge_http2, edge_rules
+from bivouac.proof import edge_client, edge_http, edge_http2, edge_rules, edge_tcp
 from bivouac.proof.fault import Fault
 
 
@@ -44,7 +44,14 @@ def _lines(module: ModuleType) -> list[str]:
     return [re.sub(r"^(?: {4})+", lambda wide: wide[0][::4], line) for line in lines if line]
 
 
-_PARTS = {"http": (edge_http,), "http2": (edge_http2,), "grpc": (edge_http2,), "tcp": ()}
+_PARTS = {
+    "http": (edge_http,),
+    "http2": (edge_http2,),
+    "grpc": (edge_http2,),
+    "tcp": (edge_tcp,),
+}
+_INSTEAD = {edge_http2: "ASKING = {}", edge_tcp: "ask_tcp = None"}
+"""Of a part that a protocol does not need."""
 
 
 @cache
@@ -55,8 +62,8 @@ def source(protocol: str) -> str:
     modules = (edge_rules, *_PARTS[protocol], edge_client)
     lines = [line for module in modules for line in _lines(module)]
     imports = dict.fromkeys(line for line in lines if line.startswith("import "))
-    without_http2 = () if edge_http2 in modules else ("ASKING = {}",)
-    return "\n".join([*imports, *without_http2, *(each for each in lines if each not in imports)])
+    instead = [line for part, line in _INSTEAD.items() if part not in modules]
+    return "\n".join([*imports, *instead, *(each for each in lines if each not in imports)])
 
 
 EXIT_MEANING: dict[int, str] = {

@@ -14,7 +14,14 @@ PROVEN, NO_NAME, NO_CONNECTION, WRONG_STATUS, NO_ANSWER = 0, 10, 11, 12, 13
 """Exit codes. Clients of an earlier version may still run, so none changes its meaning."""
 ATTEMPT_SECONDS = 3.0
 TCP_OPEN_SECONDS = 1.0
-"""A TCP connection that stays open this long passes: a proxy closes it if the app is dead."""
+"""A TCP connection to a task's own proxy that stays open this long passes: the proxy closes it if
+the app is dead, and at once, because the app is in the same task."""
+PROXIED_OPEN_SECONDS = 6.0
+"""The same from inside the mesh. The caller's proxy accepts every connection, and closes it when
+its own to the server fails: if packets are dropped, after Envoy's connect time-out of 5 s (the
+default of Cluster.connect_timeout; Service Connect publishes no other figure)."""
+AT_ONCE_SECONDS = 1.0
+"""What is closed within this was refused. What is dropped takes longer to fail."""
 SETTLED_SECONDS = 10.0
 """An application that has given the same wrong answer for so long has started, and means it."""
 NOT_YET = (429, 502, 503, 504)
@@ -22,7 +29,7 @@ NOT_YET = (429, 502, 503, 504)
 IN_A_ROW = 8
 """A server that fails at random, every second time, gives so many in less than 1 % of all tries."""
 OF_CONNECTIONS = 3
-"""Of TCP, where each takes a second."""
+"""Of TCP, where each takes seconds."""
 
 
 class Row:
