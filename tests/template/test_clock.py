@@ -17,6 +17,7 @@ ON_THEIR_OWN = {
     "bivouac/proof/edge_client.py",
     "bivouac/proof/edge_http.py",
     "bivouac/proof/edge_http2.py",
+    "bivouac/proof/edge_tcp.py",
     # Measure how long sockets take
     "bivouac/proof/http2.py",
     "bivouac/proof/row.py",
