@@ -13,14 +13,14 @@ from bivouac.aws import clients
 from bivouac.commands.acceptance import Acceptance
 from bivouac.commands.events_in import CommandKind
 from bivouac.observability import Event, step
-from bivouac.settings import machine_arn
+from bivouac.settings import Machine
 from bivouac.stack import records
 
 _STARTED = {
-    CommandKind.CREATE: "create_environment",
-    CommandKind.REDEPLOY: "redeploy_environment",
-    CommandKind.DELETE: "delete_environment",
-    CommandKind.EXTEND: "extend_lease",
+    CommandKind.CREATE: Machine.CREATE,
+    CommandKind.REDEPLOY: Machine.REDEPLOY,
+    CommandKind.DELETE: Machine.DELETE,
+    CommandKind.EXTEND: Machine.EXTEND,
 }
 
 
@@ -28,7 +28,7 @@ _STARTED = {
 def handler(event: Event) -> Event:
     return Acceptance(
         clock.now(),
-        {kind: machine_arn(machine) for kind, machine in _STARTED.items()},
+        {kind: machine.arn for kind, machine in _STARTED.items()},
         records(),
         clients.stepfunctions(),
     ).accept(event)

@@ -11,7 +11,7 @@ from bivouac.aws import clients, executions, stepfunctions_answers
 from bivouac.commands import rollback
 from bivouac.commands.rollback import Failure, RollBackOutcome
 from bivouac.observability import Event, MetricUnit, logger, metrics, step
-from bivouac.settings import machine_arn
+from bivouac.settings import Machine
 from bivouac.stack import records
 
 
@@ -20,7 +20,7 @@ def handler(event: Event) -> Event:
     """`status` with the `error` and `cause` with which the execution fails, `rolledBackCause` if it
     is rolled back first, and the first `failure` unchanged."""
     failed, redeploy, record = event["failed"], event["redeploy"], None
-    machine, digest = machine_arn("create_environment"), event["digest"]
+    machine, digest = Machine.CREATE.arn, event["digest"]
     create = stepfunctions_answers.arn_of(machine, f"redeploy-{digest}")
     if "rollBackFailure" in failed:
         first = Failure(create, failed["failure"]["error"], failed["failure"]["cause"])

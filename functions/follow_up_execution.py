@@ -16,7 +16,6 @@ from bivouac import clock
 from bivouac.aws import clients
 from bivouac.errors import SupersededError, UnansweredRequestError
 from bivouac.observability import Event, logger, step
-from bivouac.settings import machine_arns
 from bivouac.stack import event_bus, records
 from bivouac.sweep.follow_up import Ended
 from bivouac.sweep.start_follow_up import FollowUp
@@ -28,7 +27,7 @@ def handler(event: Event) -> Event:
     longer held anything.
 
     Raises UnansweredRequestError."""
-    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), event_bus())
+    follow_up = FollowUp(records(), clients.stepfunctions(), event_bus())
     ended = Ended.of(event["detail"])
     if not ended.content:  # it was too large for the event
         ended = follow_up.described(ended.arn) or ended

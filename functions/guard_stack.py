@@ -16,7 +16,7 @@ from bivouac.aws import clients, cloudformation, cloudformation_answers, network
 from bivouac.aws.client_types import EC2Client
 from bivouac.aws.environments_table import Records
 from bivouac.observability import Event, logger, step
-from bivouac.settings import AnswerSettings, machine_arn
+from bivouac.settings import AnswerSettings, Machine
 from bivouac.stack import records
 
 
@@ -53,9 +53,7 @@ def guard_stack(
 def handler(event: Event) -> Event:
     try:
         rolled_back = partial(cloudformation.is_rolled_back, clients.cloudformation())
-        refusal = guard_stack(
-            event, records(), clients.ec2(), machine_arn("delete_environment"), rolled_back
-        )
+        refusal = guard_stack(event, records(), clients.ec2(), Machine.DELETE.arn, rolled_back)
     except Exception as error:
         logger.exception("could not find out whether the stack may change")
         refusal = f"Could not find out whether the stack may be changed: {error}"

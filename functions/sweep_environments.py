@@ -14,7 +14,7 @@ from bivouac.aws import clients
 from bivouac.errors import InvalidRequestError, SweepIncompleteError
 from bivouac.observability import Event, MetricUnit, metrics, step
 from bivouac.recheck.recheck import Recheck
-from bivouac.settings import StackSettings, SweepSettings, machine_arns
+from bivouac.settings import StackSettings, SweepSettings
 from bivouac.stack import event_bus, records, schedules
 from bivouac.sweep.findings import FindingKind, Repair, findings, may_hide_a_leak, repairs
 from bivouac.sweep.inventory import Inventory
@@ -34,7 +34,7 @@ def handler(event: Event) -> Event:
         raise InvalidRequestError(["dryRun: must be true or false, without any other field"])
     prefix, bus, logs = StackSettings.from_env().name_prefix, event_bus(), clients.logs()
     inventory = Inventory(prefix, clients.ecs(), clients.servicediscovery(), logs)
-    follow_up = FollowUp(records(), machine_arns(), clients.stepfunctions(), bus)
+    follow_up = FollowUp(records(), clients.stepfunctions(), bus)
     recheck, settings = Recheck(records(), logs, bus), SweepSettings.from_env()
     sweep = Sweep(clock.now(), prefix, settings, inventory, schedules(), follow_up, recheck)
     facts = sweep.facts()

@@ -11,7 +11,7 @@ from bivouac.commands import inputs
 from bivouac.environment.record import LEASE_OVER
 from bivouac.notifications import events
 from bivouac.observability import Event, step
-from bivouac.settings import machine_arn
+from bivouac.settings import Machine
 from bivouac.stack import event_bus, records
 
 
@@ -24,6 +24,6 @@ def handler(event: Event) -> Event:
     record = records().find(environment)
     if record is None or record.status in LEASE_OVER or record.expires_at != expires_at:
         return {"status": "OUTDATED", "environment": environment}
-    extend = machine_arn("extend_lease")
+    extend = Machine.EXTEND.arn
     event_bus().publish(events.expiring(record, now, event["warningSeconds"], extend))
     return {"status": "WARNED", "environment": environment}

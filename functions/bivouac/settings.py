@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Self
 
 from bivouac.times import duration_seconds
@@ -31,24 +32,30 @@ def _read(variables: Mapping[str, Any], name: str) -> str:
     return "" if value is None else str(value).lower()
 
 
+class Machine(StrEnum):
+    """The state machines, by what they do."""
+
+    CREATE = "create_environment"
+    DELETE = "delete_environment"
+    SLEEP = "sleep_environment"
+    WAKE = "wake_environment"
+    REDEPLOY = "redeploy_environment"
+    EXTEND = "extend_lease"
+
+    @property
+    def arn(self) -> str:
+        """A function knows those that it may start or describe."""
+        return _read(os.environ, _MACHINES[self])
+
+
 _MACHINES = {
-    "create_environment": "CREATE_STATE_MACHINE_ARN",
-    "delete_environment": "DELETE_STATE_MACHINE_ARN",
-    "sleep_environment": "SLEEP_STATE_MACHINE_ARN",
-    "wake_environment": "WAKE_STATE_MACHINE_ARN",
-    "redeploy_environment": "REDEPLOY_STATE_MACHINE_ARN",
-    "extend_lease": "EXTEND_LEASE_STATE_MACHINE_ARN",
+    Machine.CREATE: "CREATE_STATE_MACHINE_ARN",
+    Machine.DELETE: "DELETE_STATE_MACHINE_ARN",
+    Machine.SLEEP: "SLEEP_STATE_MACHINE_ARN",
+    Machine.WAKE: "WAKE_STATE_MACHINE_ARN",
+    Machine.REDEPLOY: "REDEPLOY_STATE_MACHINE_ARN",
+    Machine.EXTEND: "EXTEND_LEASE_STATE_MACHINE_ARN",
 }
-
-
-def machine_arn(machine: str) -> str:
-    """The ARN of a state machine; a function knows those that it may start or describe."""
-    return _read(os.environ, _MACHINES[machine])
-
-
-def machine_arns() -> dict[str, str]:
-    """The ARNs of all of them, by name."""
-    return {machine: machine_arn(machine) for machine in _MACHINES}
 
 
 def waits_table() -> str:

@@ -14,7 +14,8 @@ from bivouac.environment import naming
 from bivouac.environment.event import DetailType
 from bivouac.environment.intents import POWER, Intent, Verb, is_outdated
 from bivouac.environment.record import Record, Status, packed
-from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
+from bivouac.settings import Machine
+from bivouac.sweep.follow_up import Aftermath, Ended, Start, after_redeploy, aftermath
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:execution:bivouac-create-environment"
 HOLDER = Ended(f"{MACHINE}:holder", "ABORTED", "StoppedError", "stopped by hand")

@@ -136,7 +136,7 @@ def test_a_single_setting_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, value)
     assert settings.waits_table() == "waits"
     assert settings.event_bus() == "bivouac"
-    assert settings.machine_arn("delete_environment") == "arn:machine"
+    assert settings.Machine.DELETE.arn == "arn:machine"
     monkeypatch.delenv("CREATE_STATE_MACHINE_ARN", raising=False)
     with pytest.raises(MissingSettingError, match="CREATE_STATE_MACHINE_ARN"):
-        settings.machine_arn("create_environment")
+        _ = settings.Machine.CREATE.arn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +62,7 @@ class Schedules:
         wanted = timetable(blueprint, ends, now, self.settings)
         for arguments in wanted.values():
             self._put(arguments)
-        self._remove(blueprint.environment, set(ScheduleKind) - wanted.keys())
+        self._remove(blueprint.environment, keep=wanted)
 
     def arm_expiry(
         self, environment: str, ends: datetime, now: datetime, reason: str = LEASE_EXPIRED
@@ -73,14 +73,10 @@ class Schedules:
         """Remove all of them. False: it was gone, as a one-time schedule is after it fired.
 
         `office_hours`: whether it may have an up and a down."""
-        return self._remove(
-            environment, ScheduleKind if office_hours else set(ScheduleKind) - set(OFFICE_HOURS)
-        )
+        return self._remove(environment, keep=() if office_hours else OFFICE_HOURS)
 
-    def _remove(self, environment: str, kinds: Iterable[ScheduleKind]) -> dict[ScheduleKind, bool]:
-        return {
-            kind: self._delete(kind, environment) for kind in ScheduleKind if kind in set(kinds)
-        }
+    def _remove(self, environment: str, keep: Container[str]) -> dict[ScheduleKind, bool]:
+        return {kind: self._delete(kind, environment) for kind in ScheduleKind if kind not in keep}
 
     def _put(self, arguments: Json) -> None:
         """UpdateSchedule overwrites what it is not given, so both calls get all of it (W03).

@@ -20,7 +20,8 @@ from bivouac.environment.record import HELD, Record, Status, Unreadable
 from bivouac.environment.schedules import LEASE_EXPIRED, OFFICE_HOURS, name_of
 from bivouac.json_types import Described, Json
 from bivouac.recheck.doubts import Doubt
-from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, aftermath, name_of_following
+from bivouac.settings import Machine
+from bivouac.sweep.follow_up import Aftermath, Ended, Start, aftermath, name_of_following
 
 GRACE = timedelta(minutes=5)
 """How long to leave alone what has ended or is overdue: schedules and events may come late."""

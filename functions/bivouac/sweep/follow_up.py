@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from bivouac.aws import stepfunctions_answers
@@ -28,6 +27,7 @@ from bivouac.environment.intents import LIFECYCLE, POWER, Intent, Verb, is_outda
 from bivouac.environment.record import Record, Status
 from bivouac.errors import REFUSALS, DeletionIncompleteError, is_fault
 from bivouac.json_types import Json
+from bivouac.settings import Machine
 
 AFTER_FAILURE = "failed"
 """Prefix of the deletion's name, as in the machine's state `Start deletion`: both start the same
@@ -52,17 +52,6 @@ _AFTER_A_TIME_OUT = (
     "Find the state in which it waited that long, in the execution's history in the Step Functions "
     "console. Then start it again."
 )
-
-
-class Machine(StrEnum):
-    """The state machines, by what they do with an environment."""
-
-    CREATE = "create_environment"
-    DELETE = "delete_environment"
-    SLEEP = "sleep_environment"
-    WAKE = "wake_environment"
-    REDEPLOY = "redeploy_environment"
-    EXTEND = "extend_lease"
 
 
 @dataclass(frozen=True)

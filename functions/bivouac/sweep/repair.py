@@ -23,7 +23,7 @@ from bivouac.recheck import doubts
 from bivouac.recheck.doubts import Doubt
 from bivouac.recheck.recheck import Recheck
 from bivouac.recheck.still_ready import StillReadyPoll
-from bivouac.settings import SweepSettings
+from bivouac.settings import Machine, SweepSettings
 from bivouac.sweep import adoption
 from bivouac.sweep.budget import (
     A_CALL,
@@ -49,7 +49,7 @@ from bivouac.sweep.findings import (
     in_turn,
     is_overdue,
 )
-from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start
+from bivouac.sweep.follow_up import Aftermath, Ended, Start
 from bivouac.sweep.inventory import Inventory
 from bivouac.sweep.start_follow_up import FollowUp
 
@@ -156,25 +156,24 @@ class Sweep:
         """The running executions, if any record is held by one."""
         if not any(record.status in HELD for record in records):
             return set()
-        machines = [self.follow_up.machines[each] for each in HOLDING]
-        return set().union(
-            *(executions.running(self.follow_up.stepfunctions, arn) for arn in machines)
-        )
+        client = self.follow_up.stepfunctions
+        return set().union(*(executions.running(client, machine.arn) for machine in HOLDING))
 
     def _unanswered(self, time: Share) -> list[Ended]:
         """Executions that ended without success in the last few sweeps, and may have been started
         by an event: Step Functions reports an end once, best effort."""
         found: list[Ended] = []
         since, until = self.now - ENDED_LATELY, self.now - GRACE
-        for machine in self.follow_up.machines.values():
+        client = self.follow_up.stepfunctions
+        for machine in Machine:
             try:
-                for arn in executions.broken(self.follow_up.stepfunctions, machine, since, until):
+                for arn in executions.broken(client, machine.arn, since, until):
                     if not time.takes(A_CALL):
                         return found
                     if ended := self.follow_up.described(arn):
                         found.append(ended)
             except BivouacError as error:
-                logger.warning("not checked", machine=machine, reason=str(error))
+                logger.warning("not checked", machine=machine.arn, reason=str(error))
         return found
 
     def _doubtful(self, records: Mapping[str, Record], time: Share) -> dict[str, tuple[Doubt, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +14,8 @@ from bivouac.environment.event import DetailType
 from bivouac.environment.record import Record, Status
 from bivouac.notifications.notifier import Notifier
 from bivouac.observability import MetricUnit, metrics
-from bivouac.sweep.follow_up import Aftermath, Ended, Machine, Start, after_redeploy, aftermath
+from bivouac.settings import Machine
+from bivouac.sweep.follow_up import Aftermath, Ended, Start, after_redeploy, aftermath
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,6 @@ class Followed:
 @dataclass(frozen=True)
 class FollowUp:
     records: Records
-    machines: Mapping[str, str]
-    """ARNs of state machines by name."""
     stepfunctions: SFNClient
     bus: EventBus
 
@@ -84,5 +82,5 @@ class FollowUp:
         return Followed(started.anew or done, started.name)
 
     def start(self, start: Start) -> Started:
-        machine = self.machines[start.machine]
-        return executions.start(self.stepfunctions, machine, start.name, start.content, start.since)
+        arn = start.machine.arn
+        return executions.start(self.stepfunctions, arn, start.name, start.content, start.since)
