@@ -184,7 +184,7 @@ def name_log(draft: Draft, holder: Json, group: str, stream_prefix: str, path: s
     here = f"{path}.logConfiguration.options"
     options = dict(given.get("options", {}))
     own = {"awslogs-region": draft.settings.region, "awslogs-group": group}
-    for name, used in own.items():
+    for name, used in sorted(own.items()):
         draft.rename(f"{here}.{name}", options.get(name), used)
     created = options.pop("awslogs-create-group", None)
     draft.rename(f"{here}.awslogs-create-group", created, "Bivouac creates the group")
