@@ -10,7 +10,7 @@ from bivouac.request.planning.summary import summary
 from bivouac_cli.markdown import plan_markdown
 from bivouac_cli.text import plan_lines
 from tests import requests
-from tests.requests import environment, event
+from tests.requests import environment, event, web
 
 
 def summary_of(content: Any) -> dict[str, Any]:
@@ -65,6 +65,18 @@ def test_it_lists_every_field_not_used_as_written_by_reason() -> None:
     assert (taken["path"], taken["fields"]) == ("services[0]", ["loadBalancers[0]"])
     (renamed,) = answer["renamed"]
     assert (renamed["given"], renamed["used"]) == ("old", "bivouac-demo")
+
+
+def test_what_is_replaced_in_the_defaults_is_told_once_there() -> None:
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-theirs"]}}
+    defaults = {"cluster": "old", "networkConfiguration": network}
+    answer = summary_of(environment(web(), web(serviceName="shop"), defaults=defaults))
+    assert [(each["path"], each["given"]) for each in answer["renamed"]] == [
+        ("defaults.cluster", "old")
+    ]
+    assert {each["path"] for each in answer["replaced"]} == {
+        "defaults.networkConfiguration.awsvpcConfiguration"
+    }
 
 
 def test_the_text_form_has_a_line_for_each_entry() -> None:

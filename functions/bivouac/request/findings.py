@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+from bivouac.environment.blueprint import Renamed
+from bivouac.request.places import place
 
 What = Literal["dropped", "replaced", "takenOver"]
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True)
+class Problem:
     path: str
     """Such as "services[0] (web).launchType"; see places.py."""
     text: str
@@ -18,7 +23,8 @@ class Problem(NamedTuple):
         return f"{self.path}: {self.text}"
 
 
-class Note(NamedTuple):
+@dataclass(frozen=True)
+class Note:
     """One field that is not used as it was written."""
 
     what: What
@@ -26,6 +32,16 @@ class Note(NamedTuple):
     """As the user wrote it."""
     why: str
     """What is used instead, or why nothing is. Never the value of a variable."""
+
+
+Finding = TypeVar("Finding", Problem, Note, Renamed)
+
+
+def moved(found: Iterable[Finding], places: Mapping[str, str]) -> Iterator[Finding]:
+    """The same at other places: where what a step worked on had been before."""
+    for each in found:
+        path = place(each.path, places)
+        yield each if path == each.path else replace(each, path=path)
 
 
 @dataclass(kw_only=True)

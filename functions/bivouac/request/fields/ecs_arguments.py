@@ -73,13 +73,13 @@ _WRONG = object()
 
 def _object(given: Mapping[str, Any], form: Form, path: str, found: Checked) -> Json:
     right = {}
-    rules = FIELDS.get(form.shape, {})
+    members, rules = form.members, FIELDS.get(form.shape, {})
     for name, value in given.items():
-        member, rule, where = form.members.get(name), rules.get(name), f"{path}.{name}"
+        member, rule, where = members.get(name), rules.get(name), f"{path}.{name}"
         if member is None:
             within = _place_within(form, name)
             hint = f'unknown field; it belongs into "{within}"' if within else ""
-            found.leave_out(where, hint or messages.unknown_field(name, form.members))
+            found.leave_out(where, hint or messages.unknown_field(name, members))
         elif rule is None:
             found.leave_out(
                 where, "refused; Bivouac does not know this field of ECS yet; leave it out"
@@ -91,8 +91,9 @@ def _object(given: Mapping[str, Any], form: Form, path: str, found: Checked) -> 
             right[name] = result
             if rule is not taken:
                 found.problems.extend(rule(result, where))
-    for name in sorted(form.required - given.keys()):
-        found.leave_out(f"{path}.{name}", messages.MISSING)
+    for name in sorted(form.required):
+        if name not in given:
+            found.leave_out(f"{path}.{name}", messages.MISSING)
     return right
 
 

@@ -1,23 +1,24 @@
-"""Tells what is wrong in a request's `defaults` where it was written, and once. Pure."""
+"""Tells what is found in a request's `defaults` where it was written, and once. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bivouac.json_types import Json
-from bivouac.request.findings import Problem
+from bivouac.request.findings import Finding
 from bivouac.request.models import MOST_SERVICES
 from bivouac.request.places import around, place, plain
 
 
-def told_once(problems: Sequence[Problem], request: Json) -> Iterator[Problem]:
-    """The problems of services, but for those that every service has that takes the field from the
-    defaults: these are told there. What only some of them have is not a problem of the field alone,
-    and stays in their places."""
+def told_once(found: Iterable[Finding], request: Json) -> Iterator[Finding]:
+    """What is found in services, but for what is found in every service that takes the field from
+    the defaults: this is told there. What is found in only some of them is not about the field
+    alone, and stays in their places."""
     defaults, services = request.get("defaults"), request.get("services")
     if not isinstance(defaults, dict) or not isinstance(services, list):
-        yield from problems
+        yield from found
         return
     taken: dict[str, dict[str, str]] = {}
     for index, service in enumerate(services[:MOST_SERVICES]):
@@ -25,16 +26,16 @@ def told_once(problems: Sequence[Problem], request: Json) -> Iterator[Problem]:
             path = f"services[{index}]"
             taken[path] = dict(_taken(defaults, service, "defaults", path))
     pairs = []
-    having: dict[Problem, set[str]] = {}
-    for problem in problems:
-        path = f"{problem.path.partition(']')[0]}]"
-        there = Problem(place(problem.path, taken.get(path, {})), problem.text)
-        pairs.append((problem, there))
+    having: dict[Finding, set[str]] = {}
+    for each in found:
+        path = f"{each.path.partition(']')[0]}]"
+        there = replace(each, path=place(each.path, taken.get(path, {})))
+        pairs.append((each, there))
         having.setdefault(there, set()).add(path)
-    for problem, there in pairs:
+    for each, there in pairs:
         outer = set(around(plain(there.path)))
         takers = {path for path, places in taken.items() if not outer.isdisjoint(places.values())}
-        yield there if having[there] == takers else problem
+        yield there if having[there] == takers else each
 
 
 def _taken(

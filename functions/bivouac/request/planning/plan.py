@@ -6,7 +6,7 @@ must name itself (cluster, families, log groups), and reports each renaming.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,10 @@ from bivouac.environment.blueprint import Blueprint, ProofSettings
 from bivouac.json_types import Json
 from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
-from bivouac.request.findings import Note, Problem
+from bivouac.request.findings import Finding, Findings, Note, Problem, moved
 from bivouac.request.messages import repeated, wrong_kind
 from bivouac.request.models import MOST_SERVICES, EnvironmentRequest, Schedule
-from bivouac.request.places import around, place, plain
+from bivouac.request.places import around, plain
 from bivouac.request.planning.defaults import told_once
 from bivouac.request.planning.dependencies import Party, relations
 from bivouac.request.planning.service import plan_service
@@ -65,29 +65,32 @@ def plan(
         return Plan(None, tuple(map(str, reader.problems)))
     draft = Draft(settings, definitions or {})
     blueprint = _planned(draft, request, now)
-
-    def written(path: str) -> str:
-        return place(place(path, draft.places), reader.places)
-
     if blueprint is not None:
-        renamed = (replace(each, path=written(each.path)) for each in blueprint.renamed)
+        renamed = dict.fromkeys(_written(blueprint.renamed, draft, reader, request))
         blueprint = replace(blueprint, renamed=tuple(renamed))
-    found = [Problem(place(path, draft.places), text) for path, text in draft.problems]
-    planned = (
-        Problem(place(path, reader.places), text) for path, text in told_once(found, request)
-    )
     unreadable = set(reader.unreadable)
-    readable = (each for each in planned if unreadable.isdisjoint(around(plain(each.path))))
+    readable = (
+        each
+        for each in _written(draft.problems, draft, reader, request)
+        if unreadable.isdisjoint(around(plain(each.path)))
+    )
     problems = dict.fromkeys(map(str, (*reader.problems, *readable)))
-    notes = (each._replace(path=written(each.path)) for each in draft.notes)
+    notes = dict.fromkeys((*reader.notes, *_written(draft.notes, draft, reader, request)))
     return Plan(
         None if problems else blueprint,
         tuple(problems),
         request,
-        tuple(dict.fromkeys((*reader.notes, *notes))),
+        tuple(notes),
         request.get("dryRun") is True,
         tuple(sorted(draft.undescribed)),
     )
+
+
+def _written(
+    found: Iterable[Finding], draft: Draft, reader: Findings, request: Json
+) -> Iterator[Finding]:
+    """What planning found, at the places that the user wrote."""
+    return moved(told_once(moved(found, draft.places), request), reader.places)
 
 
 def _planned(draft: Draft, content: Json, now: datetime) -> Blueprint | None:

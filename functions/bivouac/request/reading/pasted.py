@@ -12,9 +12,8 @@ from typing import Any
 from bivouac.aws import ecs_answers
 from bivouac.environment import naming
 from bivouac.json_types import Json
-from bivouac.request.findings import Findings
+from bivouac.request.findings import Findings, moved
 from bivouac.request.messages import FRAGMENT_LIMIT, canonical, fragment
-from bivouac.request.places import place
 from bivouac.request.reading import load_balancers, other_tools, whole_request
 from bivouac.request.reading.forms import request_form, service_form
 from bivouac.request.reading.merging import copied, inner, objects
@@ -46,10 +45,8 @@ def read(content: Any) -> tuple[Json | None, Reader]:
     # From here on, paths are those of the result.
     completed = Findings(places=reader.places)
     _complete(completed, request)
-    for what, path, why in completed.notes:
-        reader.note(what, place(path, reader.places), why)
-    for path, text in completed.problems:
-        reader.problem(place(path, reader.places), text)
+    reader.notes += moved(completed.notes, reader.places)
+    reader.problems += moved(completed.problems, reader.places)
     return request, reader
 
 
