@@ -87,102 +87,90 @@ class LocalCloud:
     ) -> None:
         if not _one_at_a_time.acquire(blocking=False):
             raise RuntimeError("this process has a local cloud already: close it first")
-        self._parts = ExitStack()
-        self._parts.callback(_one_at_a_time.release)
-        try:
-            self._open(timings, runtime, port, observe, clock, rate_limits)
-        except BaseException:
-            self._parts.close()
-            raise
-
-    def _open(
-        self,
-        timings: Timings,
-        runtime: Runtime,
-        port: int,
-        observe: Callable[[Call], None] | None,
-        clock: Clock | None,
-        rate_limits: bool,
-    ) -> None:
-        enter, on_close = self._parts.enter_context, self._parts.callback
-        server = Server(port)
-        on_close(server.close)
-        self.endpoint_url = f"http://127.0.0.1:{server.port}"
-        forget()
-        self._passing_time = PassingTime()
-        on_close(self._passing_time.close)
-        self.clock: Clock = clock or SystemClock()
-        self.runtime = _made(runtime, self.clock, timings)
-        on_close(self.runtime.close)
-        with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
-            self.account: Account = seed()
-        self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
-        self._locks = locks = ServiceLocks()
-        locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
-        self.credentials = Credentials()
-        self.call_faults = CallFaults()
-        policies = ResourcePolicies(self.account, locks)
-        self.guard = Guard(self.control_plane, self.credentials, policies)
-        ecs = self.control_plane.ecs
-        ecs.secrets.refusal = ecs.logs.refusal = lambda role_arn, action, resource: (
-            self.guard.refusal(role_arn, Access(action, resource))
-        )
-        self._clients = Clients(self.endpoint_url, self.account.region, self.credentials)
-        on_close(self._clients.close)
-        self.workers = Workers(
-            endpoint=("127.0.0.1", server.port),
-            region=self.account.region,
-            credentials=self.credentials,
-            routes=FunctionRoutes(self.control_plane),
-            logs=FunctionLogs(self.account, locks, self.guard),
-            wait_scale=timings.wait_scale,
-            ahead=lambda: self._passing_time.ahead,
-        )
-        self.custom_resources = CustomResources(self.endpoint_url, self.workers)
-        self.deliveries = DeliveryQueue(self.clock, timings.wait_scale)
-        client, refusal = self._clients.of_role, self.guard.service_refusal
-        invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
-        targets = Targets(client, invoke_later, refusal)
-        enter(lookups_are_kept())
-        enter(item_sizes_hold())
-        self._stacks = DescribedStacks()
-        enter(self._stacks.answer())
-        enter(functions_run(self.workers, invoke_later))
-        enter(dependencies_hold(self.workers.vpc_configs))
-        integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
-        changed = ExecutionEvents(self.account, self.clock, locks)
-        self._machines = machines = enter(machines_run(integrations, changed, timings.wait_scale))
-        enter(rules_deliver(self.clock, self.deliveries, targets, timings.event_delivery))
-        announcements = self.control_plane.announcements
-        announcements.listen(EcsEvents(self.account, self.clock, locks))
-        self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
-        # Closed from the bottom up: nothing more falls due, executions are stopped, then
-        # everything they and deliveries wait for, then both are joined. moto is itself again only
-        # when nothing is left that calls it.
-        on_close(server.close)
-        on_close(machines.join)
-        on_close(self.deliveries.close)
-        on_close(self.workers.close)
-        on_close(machines.stop)
-        if isinstance(self.clock, SystemClock):
-            on_close(self.clock.close)
-        self._deployer = Deployer(_Account(self))
-        self.rate_limits = RateLimits(self.clock, timings.wait_scale) if rate_limits else None
-        front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
-        authorize = self.guard.refusal_of
-        server.start(
-            Endpoint(
-                Services(),
-                locks,
-                front=front,
-                answers=self.custom_resources,
-                throttle=self.rate_limits.refusal_of if self.rate_limits else None,
-                authorize=authorize,
-                knows=self.credentials.knows,
-                observe=observe,
-                faults=self.call_faults,
+        with ExitStack() as parts:
+            enter, on_close = parts.enter_context, parts.callback
+            on_close(_one_at_a_time.release)
+            server = Server(port)
+            on_close(server.close)
+            self.endpoint_url = f"http://127.0.0.1:{server.port}"
+            forget()
+            self._passing_time = PassingTime()
+            on_close(self._passing_time.close)
+            self.clock: Clock = clock or SystemClock()
+            self.runtime = _made(runtime, self.clock, timings)
+            on_close(self.runtime.close)
+            with mock.patch.dict(os.environ, {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}):
+                self.account: Account = seed()
+            self.control_plane = enter(install(self.clock, timings, self.runtime, self.account))
+            self._locks = locks = ServiceLocks()
+            locks.share(self.control_plane.lock, "ecs", "servicediscovery", "ec2", "logs", "iam")
+            self.credentials = Credentials()
+            self.call_faults = CallFaults()
+            policies = ResourcePolicies(self.account, locks)
+            self.guard = Guard(self.control_plane, self.credentials, policies)
+            ecs = self.control_plane.ecs
+            ecs.secrets.refusal = ecs.logs.refusal = lambda role_arn, action, resource: (
+                self.guard.refusal(role_arn, Access(action, resource))
             )
-        )
+            self._clients = Clients(self.endpoint_url, self.account.region, self.credentials)
+            on_close(self._clients.close)
+            self.workers = Workers(
+                endpoint=("127.0.0.1", server.port),
+                region=self.account.region,
+                credentials=self.credentials,
+                routes=FunctionRoutes(self.control_plane),
+                logs=FunctionLogs(self.account, locks, self.guard),
+                wait_scale=timings.wait_scale,
+                ahead=lambda: self._passing_time.ahead,
+            )
+            self.custom_resources = CustomResources(self.endpoint_url, self.workers)
+            self.deliveries = DeliveryQueue(self.clock, timings.wait_scale)
+            client, refusal = self._clients.of_role, self.guard.service_refusal
+            invoke_later = AsynchronousInvocations(self.deliveries, self.workers, client, refusal)
+            targets = Targets(client, invoke_later, refusal)
+            enter(lookups_are_kept())
+            enter(item_sizes_hold())
+            self._stacks = DescribedStacks()
+            enter(self._stacks.answer())
+            enter(functions_run(self.workers, invoke_later))
+            enter(dependencies_hold(self.workers.vpc_configs))
+            integrations = Integrations(invoke=self._invoke_as, client=self._clients.of_role)
+            changed = ExecutionEvents(self.account, self.clock, locks)
+            self._machines = machines = enter(
+                machines_run(integrations, changed, timings.wait_scale)
+            )
+            enter(rules_deliver(self.clock, self.deliveries, targets, timings.event_delivery))
+            announcements = self.control_plane.announcements
+            announcements.listen(EcsEvents(self.account, self.clock, locks))
+            self._alarms = enter(schedules_fire(self.clock, self.deliveries, targets, locks))
+            # Closed from the bottom up: nothing more falls due, executions are stopped, then
+            # everything they and deliveries wait for, then both are joined. moto is itself again
+            # only when nothing is left that calls it.
+            on_close(server.close)
+            on_close(machines.join)
+            on_close(self.deliveries.close)
+            on_close(self.workers.close)
+            on_close(machines.stop)
+            if isinstance(self.clock, SystemClock):
+                on_close(self.clock.close)
+            self._deployer = Deployer(_Account(self))
+            self.rate_limits = RateLimits(self.clock, timings.wait_scale) if rate_limits else None
+            front = ServiceFront(RunningServices(self.control_plane), self.runtime.socket_of)
+            authorize = self.guard.refusal_of
+            server.start(
+                Endpoint(
+                    Services(),
+                    locks,
+                    front=front,
+                    answers=self.custom_resources,
+                    throttle=self.rate_limits.refusal_of if self.rate_limits else None,
+                    authorize=authorize,
+                    knows=self.credentials.knows,
+                    observe=observe,
+                    faults=self.call_faults,
+                )
+            )
+            self._parts = parts.pop_all()
 
     @property
     def isolation(self) -> str:
