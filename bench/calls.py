@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localcloud.calls import Call
+from localcloud.endpoint.calls import Call
 
 Caller = Callable[[str], bool]
 """Whether an access key id belongs to a caller."""

@@ -29,9 +29,9 @@ from bench.figures import Target, percentile
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
-from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import user_keys
+from localcloud.endpoint.calls import Call
 from localcloud.events.delivery import Delivery
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted

@@ -23,11 +23,11 @@ from bench.figures import Target
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
-from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
+from localcloud.endpoint.calls import Call
 from localcloud.following import history
-from localcloud.item_sizes import item_size
-from localcloud.patching import all_patched
+from localcloud.moto_changes.item_sizes import item_size
+from localcloud.moto_changes.patching import all_patched
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime

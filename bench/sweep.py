@@ -35,9 +35,9 @@ from bench.running import Measurement, run
 from bench.waiting import Stop
 from bivouac.environment import naming
 from bivouac.environment.record import Status
-from localcloud.calls import Call
 from localcloud.cloudmap import registry
-from localcloud.rate_limits import LIMITS, RateLimits
+from localcloud.endpoint.calls import Call
+from localcloud.endpoint.rate_limits import LIMITS, RateLimits
 from tests.functional.account import (
     CREATE_MACHINE,
     DELETE_MACHINE,

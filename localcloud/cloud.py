@@ -18,13 +18,15 @@ from localcloud.awslambda.api import functions_run
 from localcloud.awslambda.function import Function
 from localcloud.awslambda.logs import FunctionLogs
 from localcloud.awslambda.workers import Outcome, Workers
-from localcloud.call_faults import CallFaults
-from localcloud.calls import Call
 from localcloud.clients import Clients
 from localcloud.clock import Clock, SystemClock, as_datetime
 from localcloud.credentials import Credentials
-from localcloud.custom_resources import CustomResources
-from localcloud.described_stacks import DescribedStacks
+from localcloud.endpoint.call_faults import CallFaults
+from localcloud.endpoint.calls import Call
+from localcloud.endpoint.front import ServiceFront
+from localcloud.endpoint.locks import ServiceLocks
+from localcloud.endpoint.rate_limits import RateLimits
+from localcloud.endpoint.server import Endpoint, Server
 from localcloud.events.delivery import DeliveryQueue
 from localcloud.events.ecs import EcsEvents
 from localcloud.events.executions import ExecutionEvents
@@ -33,18 +35,14 @@ from localcloud.events.rules import publish, rules_deliver
 from localcloud.events.schedules import schedules_fire
 from localcloud.events.services import image_pushed, pull_request_closed
 from localcloud.events.targets import Targets
-from localcloud.front import ServiceFront
 from localcloud.iam import Guard
 from localcloud.iam.access import Access
 from localcloud.iam.resource_policies import ResourcePolicies
-from localcloud.item_sizes import item_sizes_hold
-from localcloud.locks import ServiceLocks
-from localcloud.moto_lookups import Services, lookups_are_kept
-from localcloud.network_dependencies import dependencies_hold
+from localcloud.moto_changes.item_sizes import item_sizes_hold
+from localcloud.moto_changes.lookups import Services, lookups_are_kept
+from localcloud.moto_changes.network_dependencies import dependencies_hold
 from localcloud.passing_time import PassingTime
-from localcloud.rate_limits import RateLimits
 from localcloud.reachability import FunctionRoutes, RunningServices
-from localcloud.server import Endpoint, Server
 from localcloud.stepfunctions.executions import Execution, execution_of
 from localcloud.stepfunctions.integrations import AccessDeniedError, Integrations
 from localcloud.stepfunctions.running import machines_run
@@ -60,6 +58,8 @@ from localcloud.template import (
     StackUpdateError,
     TemplateError,
 )
+from localcloud.template.custom_resources import CustomResources
+from localcloud.template.described_stacks import DescribedStacks
 from localcloud.timings import DEMO, Timings
 
 Runtime = Literal["processes", "scripted"] | TaskRuntime

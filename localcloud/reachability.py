@@ -43,7 +43,7 @@ def _source(function: Function) -> Source:
 
 
 class RunningServices:
-    """The address of a running task of a service; see `localcloud.front.Resolver`."""
+    """The address of a running task of a service; see `localcloud.endpoint.front.Resolver`."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane

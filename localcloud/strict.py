@@ -36,14 +36,14 @@ from localcloud.account import Account
 from localcloud.clock import Clock, ManualClock
 from localcloud.cloudmap.registry import CloudMap
 from localcloud.cloudmap.responses import CloudMapResponse
-from localcloud.direct_calls import calls_are_direct
 from localcloud.ecs.control_plane import Ecs
 from localcloud.ecs.responses import EcsResponse
 from localcloud.guarded_clock import GuardedClock
-from localcloud.item_sizes import item_sizes_hold
-from localcloud.moto_lookups import lookups_are_kept
+from localcloud.moto_changes.direct_calls import calls_are_direct
+from localcloud.moto_changes.item_sizes import item_sizes_hold
+from localcloud.moto_changes.lookups import lookups_are_kept
+from localcloud.moto_changes.patching import all_patched, patched
 from localcloud.network import Network, Reached, Refused, Route, Source
-from localcloud.patching import all_patched, patched
 from localcloud.strict_response import Operation, StrictResponse
 from localcloud.tasks.runtime import TaskRuntime
 from localcloud.tasks.scripted import ScriptedRuntime

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bench.chaos.scenario import Accident, Fate, Fault
-from localcloud import call_faults
-from localcloud.calls import Call
+from localcloud.endpoint import call_faults
+from localcloud.endpoint.calls import Call
 from localcloud.events.delivery import Delivery
 
 LATE_SECONDS = 150.0

@@ -28,7 +28,7 @@ from localcloud.awslambda.workers import (
     PayloadTooLargeError,
     Workers,
 )
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 
 
 class AsyncInvoker(Protocol):

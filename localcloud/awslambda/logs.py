@@ -8,9 +8,9 @@ from moto.logs import logs_backends
 
 from localcloud.account import Account
 from localcloud.awslambda.function import Function
+from localcloud.endpoint.locks import ServiceLocks
 from localcloud.iam import Guard
 from localcloud.iam.access import Access
-from localcloud.locks import ServiceLocks
 
 
 class FunctionLogs:

@@ -7,8 +7,8 @@ from typing import Any
 from localcloud.account import Account
 from localcloud.clock import Clock
 from localcloud.ecs.announcements import Announcement
+from localcloud.endpoint.locks import ServiceLocks
 from localcloud.events.rules import as_delivered, publish, service_event
-from localcloud.locks import ServiceLocks
 
 
 class EcsEvents:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from localcloud.account import Account
 from localcloud.clock import Clock
+from localcloud.endpoint.locks import ServiceLocks
 from localcloud.events.rules import publish, service_event
-from localcloud.locks import ServiceLocks
 from localcloud.stepfunctions.executions import Execution, redriving
 
 

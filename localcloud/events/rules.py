@@ -22,7 +22,7 @@ from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, Retry
 from localcloud.events.entries import RefusedRequestError, check, event_of, refusal_of
 from localcloud.events.targets import Targets, delivery_problem
 from localcloud.events.transformer import input_for
-from localcloud.patching import patched
+from localcloud.moto_changes.patching import patched
 
 DAY = 86_400.0
 

@@ -24,12 +24,12 @@ from moto.scheduler.responses import EventBridgeSchedulerResponse
 
 from localcloud import paging, request_shape
 from localcloud.clock import Clock, Timer, as_datetime
+from localcloud.endpoint.locks import ServiceLocks
 from localcloud.events.delivery import Delivery, DeliveryQueue, GivenUp, Retry
 from localcloud.events.expressions import At, Expression, parse
 from localcloud.events.schedule_rules import problem_of
 from localcloud.events.targets import Targets
-from localcloud.locks import ServiceLocks
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 
 PRECISION = 60.0
 """Seconds: Scheduler is precise to the minute, so a time within this minute is not yet past. It

@@ -13,7 +13,7 @@ from typing import Any
 
 from localcloud.account import Account
 from localcloud.awslambda.names import FunctionName
-from localcloud.calls import Call
+from localcloud.endpoint.calls import Call
 
 Tags = Mapping[str, str]
 Parameters = Mapping[str, Any]

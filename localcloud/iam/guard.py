@@ -12,8 +12,8 @@ from moto.iam.models import iam_backends
 from moto.logs import logs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from localcloud.calls import Call
 from localcloud.credentials import Credentials
+from localcloud.endpoint.calls import Call
 from localcloud.iam.access import Access, Accesses
 from localcloud.iam.policy import (
     Caller,

@@ -12,7 +12,7 @@ from moto.sqs.models import sqs_backends
 
 from localcloud.account import Account
 from localcloud.awslambda.names import FunctionName
-from localcloud.locks import ServiceLocks
+from localcloud.endpoint.locks import ServiceLocks
 
 POLICED = ("events", "lambda", "sqs")
 """Services whose resources have policies."""

@@ -16,8 +16,8 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.eval.callback import callback
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from localcloud.moto_changes.patching import Patch
 from localcloud.paging import InvalidTokenError, page
-from localcloud.patching import Patch
 from localcloud.stepfunctions.executions import Execution, redriving
 
 MAX_INPUT = 262_144

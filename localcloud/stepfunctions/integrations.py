@@ -35,8 +35,8 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from localcloud.awslambda.names import LATEST, FunctionName
 from localcloud.awslambda.obstacles import InvocationRefusedError
 from localcloud.awslambda.workers import FunctionNotFoundError, Outcome, PayloadTooLargeError
-from localcloud.calls import model_of
-from localcloud.patching import Patch
+from localcloud.endpoint.calls import model_of
+from localcloud.moto_changes.patching import Patch
 from localcloud.stepfunctions.importers import importers
 from localcloud.stepfunctions.moments import iso_text
 

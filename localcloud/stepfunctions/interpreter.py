@@ -49,7 +49,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import json_path
 
-from localcloud.patching import Patch
+from localcloud.moto_changes.patching import Patch
 from localcloud.stepfunctions.importers import importers
 from localcloud.stepfunctions.moments import IsoTexts, timestamp
 

@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
-from localcloud.patching import Patch
+from localcloud.moto_changes.patching import Patch
 
 STOP_NOTICED_WITHIN = 0.25
 """Seconds until a waiting state notices that its execution was stopped."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from moto.stepfunctions.parser import models as parser_models
 
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 from localcloud.stepfunctions import api, interpreter, pace
 from localcloud.stepfunctions import integrations as called
 from localcloud.stepfunctions.executions import Execution, Machines

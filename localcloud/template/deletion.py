@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from botocore.exceptions import ClientError
 
-from localcloud.custom_resources import CustomResourceError
+from localcloud.template.custom_resources import CustomResourceError
 from localcloud.template.makers import Cloud, Deployed, is_custom
 
 

@@ -13,8 +13,8 @@ from bench.calls import CallLog
 from bench.commands import Commands
 from bench.pulling import SPREAD, VaryingPull, spread_evenly
 from bench.waiting import BenchError, Stop, StoppedError
-from localcloud.calls import Call
 from localcloud.clock import ManualClock
+from localcloud.endpoint.calls import Call
 from localcloud.tasks.runtime import HealthStatus, LogTarget, Task
 from localcloud.tasks.scripted import ScriptedRuntime
 from tests.localcloud.waiting import until_true

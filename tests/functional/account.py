@@ -52,7 +52,7 @@ from bivouac.settings import ScheduleSettings
 from localcloud.account import ACCOUNT_ID, REGION, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.ecs.announcements import Announcement
 from localcloud.events.ecs import delivered
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 from localcloud.strict import ControlPlane, mock_account
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime

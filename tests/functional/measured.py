@@ -11,7 +11,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from bivouac.environment.instruction import Instruction
 from bivouac.environment.intents import Intent, Verb
 from bivouac.request.rules.limits import Largest, record_size
-from localcloud.item_sizes import item_size
+from localcloud.moto_changes.item_sizes import item_size
 from tests.functional.account import TABLE, WAITS_TABLE, BivouacAccount
 from tests.functional.machines import Event, Machines
 

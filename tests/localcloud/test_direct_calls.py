@@ -15,7 +15,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
 
-from localcloud.direct_calls import calls_are_direct
+from localcloud.moto_changes.direct_calls import calls_are_direct
 from localcloud.strict import mock_account
 from tests.localcloud.strict_cloud import Cloud
 

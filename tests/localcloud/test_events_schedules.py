@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.call_faults import BUSY_SCHEDULE, Cut
 from localcloud.clock import ManualClock, as_datetime
+from localcloud.endpoint.call_faults import BUSY_SCHEDULE, Cut
 from tests.localcloud.event_account import ROLE, Account, opened
 from tests.localcloud.recordings import recording
 

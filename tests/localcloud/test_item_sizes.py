@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from localcloud.item_sizes import item_size
+from localcloud.moto_changes.item_sizes import item_size
 from localcloud.strict import mock_account
 
 LIMIT = 409_600

@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 from moto import mock_aws
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from localcloud.moto_lookups import Services, lookups_are_kept
+from localcloud.moto_changes.lookups import Services, lookups_are_kept
 from localcloud.stepfunctions.interpreter import _parse
 
 TABLE: dict[str, Any] = {

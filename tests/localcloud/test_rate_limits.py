@@ -13,10 +13,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.calls import Call
 from localcloud.clock import ManualClock
 from localcloud.cloud import LocalCloud
-from localcloud.rate_limits import LIMITS, RateLimits
+from localcloud.endpoint.calls import Call
+from localcloud.endpoint.rate_limits import LIMITS, RateLimits
 from localcloud.timings import TEST
 
 

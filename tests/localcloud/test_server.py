@@ -21,11 +21,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from localcloud.call_faults import THROTTLED, UNAVAILABLE, Cut, Refused
-from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import Credentials, user_keys
-from localcloud.server import PortTakenError, Server
+from localcloud.endpoint.call_faults import THROTTLED, UNAVAILABLE, Cut, Refused
+from localcloud.endpoint.calls import Call
+from localcloud.endpoint.server import PortTakenError, Server
 
 ROOT = Path(__file__).parent.parent.parent
 HELLO = Path(__file__).parent / "data" / "hello" / "template.yaml"

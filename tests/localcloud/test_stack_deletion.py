@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from localcloud.cloud import LocalCloud
-from localcloud.custom_resources import PATH
 from localcloud.template import Stack, StackDeletionError, TemplateError
+from localcloud.template.custom_resources import PATH
 from localcloud.timings import TEST
 from tests.localcloud.waiting import until_true
 

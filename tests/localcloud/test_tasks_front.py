@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.front import ServiceFront, service_of_host
+from localcloud.endpoint.front import ServiceFront, service_of_host
 from localcloud.images.web_server import BEHAVIOURS, Server, handler_of
 from tests.servers import running
 

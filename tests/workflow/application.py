@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from localcloud.calls import Call
 from localcloud.cloud import LocalCloud
+from localcloud.endpoint.calls import Call
 from localcloud.following import OVER, history
 from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks.scripted import ScriptedRuntime

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from localcloud.calls import Call
+from localcloud.endpoint.calls import Call
 
 HELD_AT_MOST = 90.0
 """Seconds: a test that forgets to let a call go must not hang."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.call_faults import THROTTLED
+from localcloud.endpoint.call_faults import THROTTLED
 from tests.requests import environment, event, web
 from tests.workflow.application import Application
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.awslambda.function import Function
-from localcloud.custom_resources import CustomResources
+from localcloud.template.custom_resources import CustomResources
 from localcloud.template.errors import TemplateError
 
 

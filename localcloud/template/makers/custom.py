@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localcloud.custom_resources import CustomResource, CustomResourceError
+from localcloud.template.custom_resources import CustomResource, CustomResourceError
 from localcloud.template.errors import TemplateError
 from localcloud.template.makers.base import Cloud, Deployed, Handlers, Made, Request
 

@@ -25,7 +25,7 @@ from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from localcloud.account import ACCOUNT_ID, REGION
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 
 Answer = tuple[int, dict[str, str], Any]
 Handler = Callable[[Request, str, Any], Answer]

@@ -20,7 +20,7 @@ from moto.dynamodb.parsing.ast_nodes import (
 )
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 
 _KEPT = 1000
 """Number of expressions. A program has few: they hold names of values, not values."""

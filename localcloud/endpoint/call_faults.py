@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from localcloud.calls import Call
+from localcloud.endpoint.calls import Call
 
 
 @dataclass(frozen=True)

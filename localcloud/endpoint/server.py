@@ -22,12 +22,12 @@ from waitress import wasyncore
 from waitress.channel import ClientDisconnected
 from waitress.server import TcpWSGIServer, create_server
 
-from localcloud import custom_resources
-from localcloud.call_faults import CallFaults, Cut, Refused
-from localcloud.calls import Call, call_of
+from localcloud.endpoint.call_faults import CallFaults, Cut, Refused
+from localcloud.endpoint.calls import Call, call_of
+from localcloud.endpoint.front import service_of_host
+from localcloud.endpoint.locks import ServiceLocks
 from localcloud.errors import CannotStartError
-from localcloud.front import service_of_host
-from localcloud.locks import ServiceLocks
+from localcloud.template import custom_resources
 
 _log = logging.getLogger(__name__)
 # Requests that wait for a thread are still answered, so waitress need not warn.

@@ -12,8 +12,8 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-from localcloud.calls import Call
 from localcloud.clock import Clock
+from localcloud.endpoint.calls import Call
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localcloud.calls import service_of
-from localcloud.moto_expressions import expressions_are_kept
-from localcloud.patching import patched
+from localcloud.endpoint.calls import service_of
+from localcloud.moto_changes.expressions import expressions_are_kept
+from localcloud.moto_changes.patching import patched
 from localcloud.strict_response import ExactAnswer
 
 _names = cache(method_names_from_class)

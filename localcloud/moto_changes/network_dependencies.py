@@ -12,7 +12,7 @@ from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.models.subnets import Subnet
 
 from localcloud.awslambda.function import VpcConfig
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 
 
 @contextmanager

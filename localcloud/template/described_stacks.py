@@ -14,7 +14,7 @@ from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
 
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 from localcloud.template import Stack, StackProtectedError, TemplateError
 
 

@@ -16,7 +16,7 @@ from moto.dynamodb.exceptions import ItemSizeTooLarge, ItemSizeToUpdateTooLarge
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 
-from localcloud.patching import all_patched
+from localcloud.moto_changes.patching import all_patched
 
 MAX_ITEM = 409_600
 """Bytes: 400 KB, including the names of the attributes (developer guide, "Constraints in Amazon
