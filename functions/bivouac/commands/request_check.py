@@ -6,13 +6,14 @@ redeploy, a wake and a roll-back become the request that they mean, and are chec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bivouac.aws.client_types import EC2Client, ECSClient, ServiceDiscoveryClient
 from bivouac.aws.environments_table import Records
-from bivouac.commands.command import Command, asked, resolved
+from bivouac.commands.command import asked, resolved
 from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Verb
 from bivouac.errors import InvalidRequestError
@@ -42,8 +43,10 @@ class RequestCheck:
         Raises InvalidRequestError with all problems, EnvironmentNotFoundError, ForeignResourceError
         if others use the names."""
         command = asked(event["request"], event["execution"], event["startedAt"], self.now)
-        first = self._planned_alone(command)
-        if first is not None:
+        first = None
+        if command.verb is Verb.CREATE:
+            first = plan(command.content, self.settings, self.now)
+            _refuse((*command.problems, *first.problems))
             command = replace(command, content=first.request)
         record = self.records.find(command.environment)
         found = resolved(command, record)
@@ -64,23 +67,13 @@ class RequestCheck:
             "settled": False,
             "instruction": instruction.to_json(),
         }
-        too_large = limits.record_problems(blueprint, instruction, record)
-        if too_large := too_large or limits.answer_problems(answer):
-            raise InvalidRequestError(tuple(map(str, too_large)))
+        _refuse(limits.record_problems(blueprint, instruction, record))
+        _refuse(limits.answer_problems(answer))
         if planned.dry_run:
             # What was read once stands in ECS's words when it is planned again.
             notes = (*(first.notes if first else ()), *planned.notes)
             answer["plan"] = summary(blueprint, dict.fromkeys(notes))
         return answer
-
-    def _planned_alone(self, command: Command) -> Plan | None:
-        """The plan of a create's own request; None for any other command."""
-        if command.verb is not Verb.CREATE:
-            return None
-        planned = plan(command.content, self.settings, self.now)
-        if problems := (*command.problems, *planned.problems):
-            raise InvalidRequestError(problems)
-        return planned
 
     def _planned(self, request: Any, known: Plan | None) -> tuple[Plan, Blueprint]:
         """With the existing task definitions that the request names. `known`: its plan without
@@ -93,3 +86,9 @@ class RequestCheck:
         if unknown or planned.blueprint is None:
             raise InvalidRequestError((*unknown, *planned.problems))
         return planned, planned.blueprint
+
+
+def _refuse(problems: Sequence[object]) -> None:
+    """Raises InvalidRequestError, if there are any."""
+    if problems:
+        raise InvalidRequestError(tuple(map(str, problems)))

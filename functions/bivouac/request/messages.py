@@ -115,6 +115,15 @@ def circular(cycle: Sequence[str], none: str = "none") -> str:
     return f"dependsOn has a cycle, so {none} could be first: {' -> '.join((*cycle, cycle[0]))}"
 
 
+def too_often(what: Any, count: int) -> str:
+    return f"{what} is given {count} times; once is enough"
+
+
+def in_other_region(region: str, own: str) -> str:
+    """For what is named by an ARN; `own`: the stack's Region."""
+    return f"it is in the Region {region}, the stack in {own}; name one in {own}"
+
+
 def repeated(values: Iterable[_Value | None]) -> dict[_Value, int]:
     """How often each is given that is given more than once; what is empty does not count."""
     given = [value for value in values if value]

@@ -7,7 +7,7 @@ Only the request check imports this module, because pydantic costs as much start
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -28,33 +28,39 @@ from bivouac.request.rules import tag_rules
 MOST_SERVICES = 50
 
 
-def _namespace_name(name: str) -> str:
+def _must(rule: Callable[[Any], object]) -> AfterValidator:
+    """`rule` raises ValueError for a wrong value."""
+
+    def checked(value: Any) -> Any:
+        rule(value)
+        return value
+
+    return AfterValidator(checked)
+
+
+def _namespace_name(name: str) -> None:
     if not re.fullmatch(r"(?!arn:)[!-~]{1,100}", name) or re.search(r'[<>"/]', name):
         raise ValueError(
             f"{name!r} is not a namespace name: up to 100 printable characters without spaces, "
             'none of < > " /, not starting with arn:'
         )
-    return name
 
 
-def _service_name(name: str) -> str:
+def _service_name(name: str) -> None:
     if name.lower().startswith(naming.RESERVED_SERVICE_PREFIX):
         raise ValueError(
             f"{name!r}: names that begin with {naming.RESERVED_SERVICE_PREFIX} are reserved for "
             "Bivouac's own services"
         )
-    return name
 
 
-def _tags(tags: dict[str, str]) -> dict[str, str]:
+def _tags(tags: Mapping[str, str]) -> None:
     if wrong := [each.text for each in tag_rules.problems(tags, "")]:
         raise ValueError("; ".join(wrong))
-    return tags
 
 
-def _owner(owner: str) -> str:
+def _owner(owner: str) -> None:
     _tags({"owner": owner})
-    return owner
 
 
 def _one_or_many(value: Any) -> Any:
@@ -73,16 +79,11 @@ def _size(value: Any) -> Any:
     return (str(value) if value else None) if type(value) is int else value
 
 
-def _duration(text: str) -> str:
-    times.duration_seconds(text)
-    return text
-
-
-Duration = Annotated[str, AfterValidator(_duration)]
+Duration = Annotated[str, _must(times.duration_seconds)]
 """A number and m, h or d."""
 TagKey = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TagValue = Annotated[str, StringConstraints(max_length=256)]
-Tags = Annotated[dict[TagKey, TagValue], Field(max_length=40), AfterValidator(_tags)]
+Tags = Annotated[dict[TagKey, TagValue], Field(max_length=40), _must(_tags)]
 
 
 class _Model(BaseModel):
@@ -139,21 +140,19 @@ class Connection(_Model):
     """Default: that of the endpoint's probe."""
 
 
-def _definition(given: Any) -> dict[str, Any] | str:
+def _definition(given: Any) -> None:
     if not isinstance(given, dict | str):
         raise ValueError(
             "must be an object with RegisterTaskDefinition's arguments, or the name of a task "
             "definition that exists"
         )
-    return given
 
 
-def _no_port_twice(primary: PrimaryContainer) -> PrimaryContainer:
+def _no_port_twice(primary: PrimaryContainer) -> None:
     if primary.container_port is not None and primary.port_mappings is not None:
         raise ValueError("give either containerPort, or portMappings for several ports")
     if primary.container_port is None and "protocol" in primary.model_fields_set:
         raise ValueError("protocol is that of containerPort; portMappings have appProtocol")
-    return primary
 
 
 class PrimaryContainer(_Model):
@@ -186,11 +185,11 @@ class Service(BaseModel):
         StringConstraints(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=naming.SERVICE_NAME_LIMIT
         ),
-        AfterValidator(_service_name),
+        _must(_service_name),
     ]
-    task_definition: Annotated[Any, AfterValidator(_definition)] = None
+    task_definition: Annotated[Any, _must(_definition)] = None
     """RegisterTaskDefinition's arguments, or the name of a definition that exists."""
-    primary_container: Annotated[PrimaryContainer, AfterValidator(_no_port_twice)] | None = None
+    primary_container: Annotated[PrimaryContainer, _must(_no_port_twice)] | None = None
     probe: Annotated[list[Probe], BeforeValidator(_one_or_many)] = Field(default_factory=list)
     depends_on: list[DependsOn] = Field(default_factory=list)
     redeployed_for: Annotated[str, StringConstraints(max_length=256)] = ""
@@ -248,13 +247,12 @@ class Timeouts(_Model):
 class EnvironmentRequest(_Model):
     """The execution input of create_environment."""
 
-    name: Annotated[str, AfterValidator(naming.environment_name)]
-    owner: (
-        Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_owner)]
-        | None
-    ) = None
+    name: Annotated[str, _must(naming.environment_name)]
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=128), _must(_owner)] | None = (
+        None
+    )
     tags: Tags = Field(default_factory=dict)
-    namespace: Annotated[str, AfterValidator(_namespace_name)] | None = None
+    namespace: Annotated[str, _must(_namespace_name)] | None = None
     cluster: dict[str, Any] = Field(default_factory=dict)
     defaults: dict[str, Any] = Field(default_factory=dict)
     services: Annotated[list[Any], Field(min_length=1, max_length=MOST_SERVICES)]

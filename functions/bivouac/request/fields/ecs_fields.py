@@ -65,6 +65,7 @@ _IN_THE_MESH = Refused(
     "serviceConnectConfiguration.services"
 )
 _PLACEMENT = Refused("Fargate decides on the placement of tasks; leave it out")
+_NOT_ON_FARGATE = Refused("Fargate does not support it; leave it out")  # FARGATE
 _ROLLING = Refused("deployments are rolling ones, judged by Bivouac itself; leave it out")
 _PROVIDER = one_of("FARGATE", "FARGATE_SPOT", reason="environments run on Fargate")
 
@@ -215,13 +216,13 @@ _DEFINITION: Mapping[str, Mapping[str, Rule | Refused]] = {
         "memory": taken,
         "tags": taken,
         "pidMode": one_of("task", reason="Fargate has no host to share"),
-        "ipcMode": Refused("Fargate does not support it; leave it out"),  # FARGATE
+        "ipcMode": _NOT_ON_FARGATE,
         "proxyConfiguration": Refused("Service Connect brings its own proxy; leave it out"),
         "inferenceAccelerators": Refused("Amazon Elastic Inference has ended; leave it out"),
         "ephemeralStorage": taken,
         "runtimePlatform": taken,
         "enableFaultInjection": taken,
-        "trustedExecutionConfiguration": Refused("Fargate does not support it; leave it out"),
+        "trustedExecutionConfiguration": _NOT_ON_FARGATE,
     },
     "EphemeralStorage": {"sizeInGiB": between(21, 200, "GiB")},
     "RuntimePlatform": {
@@ -260,15 +261,15 @@ _DEFINITION: Mapping[str, Mapping[str, Rule | Refused]] = {
         "hostname": Refused("awsvpc does not support it; leave it out"),
         "user": taken,
         "workingDirectory": taken,
-        "disableNetworking": Refused("Fargate does not support it; leave it out"),  # FARGATE
+        "disableNetworking": _NOT_ON_FARGATE,
         "privileged": Refused("Fargate has no privileged containers; leave it out"),  # FARGATE
         "readonlyRootFilesystem": taken,
-        "dnsServers": Refused("Fargate does not support it; leave it out"),  # FARGATE
-        "dnsSearchDomains": Refused("Fargate does not support it; leave it out"),  # FARGATE
+        "dnsServers": _NOT_ON_FARGATE,
+        "dnsSearchDomains": _NOT_ON_FARGATE,
         "extraHosts": Refused(  # FARGATE
             "Fargate does not support it; give the other service a client alias of that name"
         ),
-        "dockerSecurityOptions": Refused("Fargate does not support it; leave it out"),  # FARGATE
+        "dockerSecurityOptions": _NOT_ON_FARGATE,
         "interactive": taken,
         "pseudoTerminal": taken,
         "dockerLabels": taken,

@@ -13,7 +13,7 @@ from bivouac.environment.blueprint import Dependency, Edge, Endpoint, ServiceBlu
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
 from bivouac.request.graph import cycles, in_order, without_cycles
-from bivouac.request.messages import circular, listed, none_named, repeated
+from bivouac.request.messages import circular, listed, none_named, repeated, too_often
 from bivouac.request.models import Connection, DependsOn
 
 
@@ -233,7 +233,7 @@ def _twice(connections: Sequence[Connection], known: Mapping[str, Party]) -> Ite
         target = f"{connection.to.service}:{port_name or connection.to.port_name}"
         given.append(f"{connection.client} -> {target}")
     for edge, count in repeated(given).items():
-        yield Problem("connect", f"{edge} is given {count} times; once is enough")
+        yield Problem("connect", too_often(edge, count))
 
 
 def _edge(

@@ -13,7 +13,7 @@ from bivouac.request.draft import Draft
 from bivouac.request.fields import ecs_arguments
 from bivouac.request.fields.ecs_arguments import Checked
 from bivouac.request.findings import Problem
-from bivouac.request.messages import MAY_BE_YAML, said
+from bivouac.request.messages import MAY_BE_YAML, in_other_region, said
 from bivouac.request.models import EnvironmentRequest, Service
 from bivouac.request.places import entries
 from bivouac.request.reading import short_form
@@ -118,8 +118,7 @@ def _existing(draft: Draft, name: str, connected: bool, path: str) -> PlannedDef
     if written["region"] not in (None, region):
         draft.problem(
             f"{path}.taskDefinition",
-            f"it is in the Region {written['region']}, the stack in {region}; name one in "
-            f"{region}, or paste its content",
+            f"{in_other_region(written['region'], region)}, or paste its content",
         )
         return None
     described = draft.definitions.get(name)

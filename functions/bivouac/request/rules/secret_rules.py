@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
+from bivouac.request.messages import in_other_region
 from bivouac.request.places import entries
 
 _ARN = re.compile(
@@ -46,6 +47,4 @@ def _source_problems(source: str, region: str, path: str) -> Iterator[Problem]:
                 f"parameter (arn:aws:ssm:{region}:123456789012:parameter/name), or its name",
             )
     elif (given := arn["ssm"] or arn["secrets"]) != region:
-        yield Problem(
-            path, f"it is in the Region {given}, the stack in {region}; name one in {region}"
-        )
+        yield Problem(path, in_other_region(given, region))

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
+from bivouac.request.messages import too_often
 
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
@@ -87,7 +88,7 @@ def strategy_problems(
     counts = Counter(item["capacityProvider"] for item in strategy if "capacityProvider" in item)
     for name, count in counts.items():
         if count > 1:
-            yield Problem(path, f"{name} is given {count} times; once is enough")
+            yield Problem(path, too_often(name, count))
         if name in FARGATE_PROVIDERS and name not in providers:
             yield Problem(
                 path,
