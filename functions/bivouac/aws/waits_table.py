@@ -78,8 +78,7 @@ class Waits:
                 " OR sightings.#task.version <= :version)"
             )
             names["#task"] = signal.task_id
-            task_event = {**signal.task_event.to_json(), "stage": signal.stage or ""}
-            values |= {":event": task_event, ":version": signal.version}
+            values |= {":event": signal.task_event.to_json(), ":version": signal.version}
         return self._update(environment, update, condition, names, values)
 
     def claim(self, wait: Wait, poller: str, now: datetime) -> tuple[Wait | None, bool]:

@@ -69,7 +69,7 @@ class TaskEvent:
     version: int
 
     def to_json(self) -> dict[str, Any]:
-        return {"service": self.service, "stage": self.stage, "version": self.version}
+        return {"service": self.service, "stage": self.stage or "", "version": self.version}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
