@@ -109,6 +109,16 @@ def test_another_log_driver_is_not_changed() -> None:
     assert "options.region: us-west-2 is not the stack's Region" in problem
 
 
+@pytest.mark.parametrize(
+    ("command", "checked"), [(["CMD-SHELL", "curl -f localhost"], True), (["NONE"], False)]
+)
+def test_a_health_check_that_is_switched_off_is_none(command: list[str], checked: bool) -> None:
+    """Nobody would ever call such a task healthy."""
+    health = {"taskDefinition.containerDefinitions.0.healthCheck": {"command": command}}
+    (service,) = planned(environment(full(**health))).services
+    assert service.has_health_check is checked
+
+
 def test_defaults_are_merged_beneath_every_service() -> None:
     request = environment(
         web(),

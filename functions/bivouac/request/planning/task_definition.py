@@ -52,7 +52,7 @@ class PlannedDefinition:
     @property
     def checks_health(self) -> bool:
         return any(
-            container.get("healthCheck")
+            container_rules.checks_health(container)
             for container in self.arguments.get("containerDefinitions", ())
             if container.get("essential", True)
         )

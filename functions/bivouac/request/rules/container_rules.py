@@ -112,7 +112,7 @@ def _dependency_problems(containers: Sequence[Placed], path: str) -> Iterator[Pr
                     f"{name} is essential, so the task ends when it does; give {name} "
                     '"essential": false, or wait for START or HEALTHY',
                 )
-            if condition == "HEALTHY" and not _checks_health(other):
+            if condition == "HEALTHY" and not checks_health(other):
                 yield Problem(
                     f"{here}.condition",
                     f"{name} has no health check, so it never is HEALTHY; give it a healthCheck, "
@@ -122,7 +122,8 @@ def _dependency_problems(containers: Sequence[Placed], path: str) -> Iterator[Pr
         yield Problem(path, circular(cycle, "no container"))
 
 
-def _checks_health(container: ReadOnlyJson) -> bool:
+def checks_health(container: ReadOnlyJson) -> bool:
+    """NONE switches off the check of the image."""
     command = container.get("healthCheck", {}).get("command", [])
     return bool(command) and command[0] != "NONE"
 
