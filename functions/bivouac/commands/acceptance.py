@@ -9,7 +9,7 @@ from datetime import datetime
 from bivouac.aws import executions
 from bivouac.aws.client_types import SFNClient
 from bivouac.aws.environments_table import Records
-from bivouac.commands import command, events_in, triggers
+from bivouac.commands import command, events_in
 from bivouac.commands.events_in import CommandKind, ImagePushed, Named, PullRequestClosed
 from bivouac.environment import intents, naming
 from bivouac.environment.decisions import DeletionRequest, Leave, closing
@@ -56,9 +56,9 @@ class Acceptance:
         for record in self._with_triggers():
             if record.status in (*LEASE_OVER, Status.SCHEDULED):
                 continue  # its next up uses the image that the tag refers to then
-            if not triggers.redeployed_by(record.blueprint["triggers"], pushed):
+            if not pushed.redeploys(record):
                 continue
-            services = triggers.services_that_run(record.planned, pushed)
+            services = pushed.runs_in(record.planned)
             if not services:
                 logger.warning(
                     "a trigger without a service",
@@ -78,9 +78,7 @@ class Acceptance:
         for repository in closed.repositories:
             self.records.remember_closed(repository, closed.number, closed.intent, self.now)
         for record in self._with_triggers():
-            if record.status is not Status.DELETED and triggers.deleted_by(
-                record.blueprint["triggers"], closed
-            ):
+            if record.status is not Status.DELETED and closed.deletes(record):
                 content = {
                     "environment": record.environment,
                     "reason": f"pull request {closed.repositories[0]}#{closed.number} closed",
@@ -106,8 +104,7 @@ class Acceptance:
                 late = known and intents.is_outdated(known.intents, intents.LIFECYCLE, named.intent)
                 return "a later creation or deletion was followed before" if late else ""
             case CommandKind.REDEPLOY:
-                content = {"redeploy": _with_intent(named)}
-                redeploy = command.asked(content, "", "", self.now)
+                redeploy = command.asked({"redeploy": named.input}, "", "", self.now)
                 return command.resolved(redeploy, record).outdated
             case CommandKind.DELETE:
                 if record is None:
@@ -123,7 +120,7 @@ class Acceptance:
     def _start(self, named: Named, event_id: str) -> str:
         machine = self.machines[named.verb]
         name = naming.requested_execution(named.environment, named.verb, event_id)
-        started = executions.start(self.stepfunctions, machine, name, _with_intent(named))
+        started = executions.start(self.stepfunctions, machine, name, named.input)
         logger.info(
             "started",
             environment=named.environment,
@@ -131,7 +128,3 @@ class Acceptance:
             anew=started.anew,
         )
         return started.name
-
-
-def _with_intent(named: Named) -> Event:
-    return {**named.content, "intent": named.intent.to_json()}

@@ -1,4 +1,5 @@
-"""Parses events that request something: untrusted details in, intents out.
+"""Parses events that request something: untrusted details in, intents out. An event that names no
+environment says whether a record is meant.
 
 Our events arrive on our own bus, where details are untrusted. AWS's arrive on the default bus,
 where only AWS can put them; AWS may add fields, so unknown ones are ignored.
@@ -18,7 +19,9 @@ from pydantic import BaseModel, ValidationError
 from bivouac.aws import events_answers
 from bivouac.commands import inputs
 from bivouac.commands.inputs import Fields, Rule, list_of, text
+from bivouac.environment.blueprint import Blueprint
 from bivouac.environment.intents import Intent
+from bivouac.environment.record import Record
 from bivouac.errors import InvalidRequestError
 from bivouac.json_types import Json
 from bivouac.request.models import EnvironmentRequest, PullRequest
@@ -45,6 +48,10 @@ class Named:
     content: Json
     """The execution's input without the intent."""
 
+    @property
+    def input(self) -> Json:
+        return {**self.content, "intent": self.intent.to_json()}
+
 
 @dataclass(frozen=True)
 class ImagePushed:
@@ -56,12 +63,49 @@ class ImagePushed:
     tag: str
     intent: Intent
 
+    def redeploys(self, record: Record) -> bool:
+        """Whether the triggers of the record's request name the repository and the tag."""
+        named = {"repository": self.repository, "tag": self.tag}
+        return named in record.blueprint["triggers"]["imagePush"]
+
+    def runs_in(self, blueprint: Blueprint) -> list[str]:
+        """The services with a container of the pushed image, by tag.
+
+        The images of definitions that are not ours are unknown here."""
+        return [
+            service.service_name
+            for service in blueprint.services
+            if service.definition is not None
+            and any(
+                self._is(container["image"])
+                for container in service.definition["containerDefinitions"]
+            )
+        ]
+
+    def _is(self, image: str) -> bool:
+        """<account>.dkr.ecr.<region>.amazonaws.com/<repository>[:<tag>]; no tag means latest, and a
+        digest never matches
+        (https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html)."""
+        registry = re.escape(f"{self.account}.dkr.ecr.{self.region}.amazonaws.com")
+        match = re.fullmatch(rf"{registry}(?:\.cn)?/([^:@]+)(?::([^:@]+))?", image)
+        found = (match[1], match[2] or "latest") if match else None
+        return found == (self.repository, self.tag)
+
 
 @dataclass(frozen=True)
 class PullRequestClosed:
     repositories: tuple[str, ...]
     number: int
     intent: Intent
+
+    def deletes(self, record: Record) -> bool:
+        """Whether the record's request names the pull request."""
+        named = record.blueprint["triggers"]["pullRequest"]
+        return (
+            named is not None
+            and named["repository"] in self.repositories
+            and named["number"] == self.number
+        )
 
 
 Asked = Named | ImagePushed | PullRequestClosed
