@@ -155,3 +155,11 @@ def test_all_mistakes_are_reported_together() -> None:
         MISTAKES[name][0](content)
     found = "\n".join(problems(content))
     assert not {name for name in kept if MISTAKES[name][1] not in found}
+
+
+def test_wrong_entries_of_a_long_list_hide_no_other() -> None:
+    """Whatever the number of digits in their places."""
+    right = [connection("web", "api") for _ in range(9)]
+    found = problems(environment(connect=[*right, "api", "api", connection("web", "nobody")]))
+    assert {"connect[9]", "connect[10]"} <= {each.partition(":")[0] for each in found}
+    assert any("'nobody'" in each for each in found), found

@@ -45,10 +45,15 @@ def read(
                 break
             usable = copy.deepcopy(usable)
             # From the end, so that the places of a list's entries stay right.
-            for each in sorted(error.errors(), key=lambda each: str(each["loc"]), reverse=True):
-                wrong.add(str(each["loc"][0]) if each["loc"] else "")
-                _leave_out(usable, each["loc"])
+            for each in sorted((each["loc"] for each in error.errors()), key=_order, reverse=True):
+                wrong.add(str(each[0]) if each else "")
+                _leave_out(usable, each)
     return None, frozenset(wrong)
+
+
+def _order(place: Sequence[int | str]) -> list[str]:
+    """For sorting; the tenth entry of a list comes after the ninth."""
+    return [f"{step:06}" if isinstance(step, int) else step for step in place]
 
 
 def _leave_out(content: Any, place: Sequence[int | str]) -> None:
