@@ -35,8 +35,8 @@ def ran(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
         exit_code = main(words)
     except SystemExit as ended:  # argparse exits this way
         exit_code = int(str(ended.code))
-    told = capsys.readouterr()
-    return Ran(exit_code, told.out, told.err)
+    printed = capsys.readouterr()
+    return Ran(exit_code, printed.out, printed.err)
 
 
 @dataclass

@@ -119,9 +119,9 @@ class TestFiles:
         }
         done = files(described, {**DEFINITION, "revision": 7, "status": "ACTIVE"})
         assert done.json == files(SERVICE, DEFINITION).json
-        told = files(described, DEFINITION).notes
-        assert "web: desiredcount is left out: CreateService does not take it" in told
-        assert "status" not in told
+        shown = files(described, DEFINITION).notes
+        assert "web: desiredcount is left out: CreateService does not take it" in shown
+        assert "status" not in shown
 
     def test_a_load_balancer_is_dropped_and_its_port_becomes_an_endpoint(self, files: Any) -> None:
         done = files(SERVICE, DEFINITION)
@@ -214,19 +214,19 @@ class TestFiles:
         (web,) = draft.request["services"]
         assert web["deploymentConfiguration"] == {"maximumPercent": 200}
         assert "deploymentController" not in web
-        told = "\n".join(draft.notes)
-        assert "BLUE_GREEN is left out" in told
-        assert "alarms is left out" in told
-        assert "deploymentController is left out" in told
+        shown = "\n".join(draft.notes)
+        assert "BLUE_GREEN is left out" in shown
+        assert "alarms is left out" in shown
+        assert "deploymentController is left out" in shown
 
     def test_needed_roles_are_kept_and_reported(self) -> None:
         plain = drafted("demo", [SERVICE], [{**DEFINITION, "taskRoleArn": ROLE}])
         definition = plain.request["services"][0]["taskDefinition"]
         assert definition["taskRoleArn"] == ROLE
         assert "executionRoleArn" not in definition
-        told = "\n".join(plain.notes)
-        assert f"web: the stack must list {ROLE} in AllowedTaskRoleArns" in told
-        assert "executionRoleArn is left out" in told
+        shown = "\n".join(plain.notes)
+        assert f"web: the stack must list {ROLE} in AllowedTaskRoleArns" in shown
+        assert "executionRoleArn is left out" in shown
         container = {**DEFINITION["containerDefinitions"][0], "secrets": [{"name": "P"}]}
         container["secrets"] = [{"name": "PASSWORD", "valueFrom": "arn:secret"}]
         secret = drafted("demo", [SERVICE], [{**DEFINITION, "containerDefinitions": [container]}])

@@ -171,9 +171,9 @@ def test_every_waiting_command_prints_the_same_diagnosis(
     diagnosis, _, mesh = up.answer.partition("\n\n")
     assert waited.answer.partition("\n\n")[0] == diagnosis
     # How many of its tasks run changes all the time: they end, and ECS starts others
-    for told in (mesh, waited.answer.partition("\n\n")[2]):
-        assert re.match(r"  web +(STARTING|UNHEALTHY), .+ \(container exit: .+\)\n", told)
-        assert re.match(r"  web:web +(not )?called \(web:80\)", told.splitlines()[1])
+    for printed in (mesh, waited.answer.partition("\n\n")[2]):
+        assert re.match(r"  web +(STARTING|UNHEALTHY), .+ \(container exit: .+\)\n", printed)
+        assert re.match(r"  web:web +(not )?called \(web:80\)", printed.splitlines()[1])
     rollback = terminal("rollback", name)
     assert rollback.exit_code == 4
     assert "no other request was ever proven" in rollback.notes

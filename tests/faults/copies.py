@@ -31,15 +31,15 @@ class Copies:
 
         `title` says what the copy tries, in case it fails."""
         assert threading.current_thread() is threading.main_thread(), "a copy has one thread only"
-        told, report = os.pipe()
+        reading, report = os.pipe()
         process = _forked()
         if process == 0:
-            os.close(told)
+            os.close(reading)
             self._report = report
             gc.disable()  # collecting would copy all memory, and the copy ends soon
             return True
         os.close(report)
-        with open(told, encoding="utf-8") as failure:  # noqa: PTH123 (a descriptor)
+        with open(reading, encoding="utf-8") as failure:  # noqa: PTH123 (a descriptor)
             text = failure.read()
         _, status = os.waitpid(process, 0)
         if text or status:

@@ -69,10 +69,10 @@ def test_everything_is_deleted_even_if_the_stack_deletes_nothing(
     assert kinds(remains) == kinds(others) == ALL
     stack = DeletesNothing()
 
-    told = list(clean(remains, cast(Executions, stack), RUN, lambda: clock.advance(5), 60))
+    printed = list(clean(remains, cast(Executions, stack), RUN, lambda: clock.advance(5), 60))
 
     assert stack.asked == [f"DeleteEnvironment {RUN}"]
-    assert told == ["the stack did not delete its environment: it is broken"]
+    assert printed == ["the stack did not delete its environment: it is broken"]
     assert remains.found() == []
     assert kinds(others) == ALL, "nothing else is touched"
 
@@ -89,9 +89,9 @@ def test_a_leftover_is_named_with_the_reason(
     monkeypatch.setattr(aws.client("logs"), "delete_log_group", refuse)
     stack = cast(Executions, DeletesNothing())
 
-    told = list(clean(Remains(aws, STACK, RUN), stack, RUN, print, 0))
+    printed = list(clean(Remains(aws, STACK, RUN), stack, RUN, print, 0))
 
-    (left,) = [line for line in told if "log group" in line]
+    (left,) = [line for line in printed if "log group" in line]
     assert left.startswith(f"left: log group /{NAME}/web: ")
     assert "not you" in left
 

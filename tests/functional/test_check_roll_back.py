@@ -63,10 +63,10 @@ def redeploying(account: BivouacAccount, who: str = REDEPLOY, *, proven: bool = 
     )
 
 
-def failed_execution(account: BivouacAccount, name: str, error: str, told: str) -> None:
+def failed_execution(account: BivouacAccount, name: str, error: str, message: str) -> None:
     arn = account.start_execution(name, CREATE_MACHINE)
     execution = stepfunctions_backends[ACCOUNT_ID][REGION].describe_execution(arn)
-    execution.status, execution.error, execution.cause = "FAILED", error, told
+    execution.status, execution.error, execution.cause = "FAILED", error, message
 
 
 @pytest.mark.parametrize("prefix", ["redeploy", "roll-back"])
@@ -99,10 +99,10 @@ def test_the_last_proven_request_comes_back(account: BivouacAccount) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [("TIMED_OUT", "it took longer"), ("ABORTED", "somebody stopped it")]
+    ("status", "message"), [("TIMED_OUT", "it took longer"), ("ABORTED", "somebody stopped it")]
 )
 def test_an_execution_that_ended_without_a_cause_is_described_by_its_status(
-    account: BivouacAccount, status: str, told: str
+    account: BivouacAccount, status: str, message: str
 ) -> None:
     """No error and no cause: tests/recorded/stepfunctions-machine-timeout.json, -stop.json."""
     redeploying(account)
@@ -110,7 +110,7 @@ def test_an_execution_that_ended_without_a_cause_is_described_by_its_status(
     stepfunctions_backends[ACCOUNT_ID][REGION].describe_execution(arn).status = status
     answer = checked(account)
     assert answer["error"] == status
-    assert answer["rolledBackCause"].startswith(f"the execution {REDEPLOY}: {told}")
+    assert answer["rolledBackCause"].startswith(f"the execution {REDEPLOY}: {message}")
 
 
 def test_without_a_proven_request_there_is_no_rollback(account: BivouacAccount) -> None:

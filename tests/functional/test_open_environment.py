@@ -457,10 +457,10 @@ class TestRest:
     """A create that was meant before the environment was put to sleep, and arrives after it."""
 
     @pytest.mark.parametrize(
-        ("status", "told"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
+        ("status", "expected"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
     )
     def test_the_request_is_kept_for_the_next_up(
-        self, account: BivouacAccount, status: Status, told: str
+        self, account: BivouacAccount, status: Status, expected: str
     ) -> None:
         create = account.instruction(environment(owner="b", schedule=OFFICE_HOURS))
         account.pass_time(1)
@@ -468,7 +468,7 @@ class TestRest:
         planned = account.planned(environment(schedule=OFFICE_HOURS))
         account.holds(planned, status=status, intents=rest)
         wanted = environment(owner="b", schedule=OFFICE_HOURS)
-        assert opened(account, wanted, "b", instruction=create)["status"] == told
+        assert opened(account, wanted, "b", instruction=create)["status"] == expected
         record = account.record()
         assert (record.status, record.requested["owner"]) == (status, "b")
 
@@ -504,15 +504,15 @@ class TestRedeploys:
         assert opened(account, instruction=known)["status"] == "OPEN"
 
     @pytest.mark.parametrize(
-        ("status", "told"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
+        ("status", "expected"), [(Status.ASLEEP, "KEPT"), (Status.SCHEDULED, "SCHEDULED")]
     )
     def test_a_change_of_a_sleeping_environment_is_kept(
-        self, account: BivouacAccount, status: Status, told: str
+        self, account: BivouacAccount, status: Status, expected: str
     ) -> None:
         account.holds(account.planned(environment()), status=status)
         instruction = {**account.instruction(environment()), "verb": "REDEPLOY", "basedOn": 1}
         answer = opened(account, instruction=instruction)
-        assert (answer["status"], answer["output"]["generation"]) == (told, 2)
+        assert (answer["status"], answer["output"]["generation"]) == (expected, 2)
         assert answer["output"]["status"] == status
         assert account.record().status is status
         assert account.changes == []

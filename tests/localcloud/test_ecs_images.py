@@ -84,11 +84,11 @@ class TestConsistency:
 
 class TestRegistry:
     def test_a_push_returns_a_new_digest_or_the_given_one(self, images: ImageRegistry) -> None:
-        announced = "sha256:" + "a" * 64
+        digest = "sha256:" + "a" * 64
         assert images.push("web", "1") != images.push("web", "1")
-        assert images.push("web", "1", announced) == announced
-        assert images.digest_of(f"{REGISTRY}/web:1") == announced
-        assert images.digest_of(f"{REGISTRY}/web:1@{announced}") == announced
+        assert images.push("web", "1", digest) == digest
+        assert images.digest_of(f"{REGISTRY}/web:1") == digest
+        assert images.digest_of(f"{REGISTRY}/web:1@{digest}") == digest
         assert images.digest_of(f"{REGISTRY}/web") is None
         assert images.digest_of("web:1") is None
 

@@ -273,8 +273,8 @@ class TestEcsEvents:
             account, **{"detail-type": [self.KINDS[1]], "resources": [{"prefix": service}]}
         )
         other = self.watched(account, resources=[{"prefix": service + "-other"}])
-        told = {event["detail"]["eventName"]: event for event in self.bodies(account, url)}
-        event = told["SERVICE_DEPLOYMENT_COMPLETED"]
+        delivered = {event["detail"]["eventName"]: event for event in self.bodies(account, url)}
+        event = delivered["SERVICE_DEPLOYMENT_COMPLETED"]
         assert event["source"] == "aws.ecs"
         assert event["detail-type"] == "ECS Deployment State Change"
         assert event["resources"] == [service]
@@ -336,29 +336,31 @@ class TestEventsOfOtherServices:
         account.rule({"Arn": arn}, source=[source])
         return url
 
-    def told(self, account: Account, url: str) -> list[dict[str, Any]]:
+    def delivered(self, account: Account, url: str) -> list[dict[str, Any]]:
         account.clock.advance(0)
         return [json.loads(message["Body"]) for message in account.messages(url)]
 
     def event(self, account: Account, url: str) -> dict[str, Any]:
-        (told,) = self.told(account, url)
-        return told
+        (delivered,) = self.delivered(account, url)
+        return delivered
 
     def test_a_pushed_image(self, account: Account) -> None:
         """Member by member as recorded: its untagged manifest, and the index by its tag."""
         url = self.watched(account, "aws.ecr")
         digest = account.cloud.push_image("soci-index-test-repo", "v4-soci")
         # Delivered concurrently, in no promised order.
-        told = sorted(self.told(account, url), key=lambda event: event["detail"]["image-tag"])
+        by_tag = sorted(
+            self.delivered(account, url), key=lambda event: event["detail"]["image-tag"]
+        )
         expected = recording("ecr-image-action-push")
-        for event, recorded in zip(told, expected, strict=True):
+        for event, recorded in zip(by_tag, expected, strict=True):
             assert event.keys() == recorded.keys()
             differing = {"image-digest": event["detail"]["image-digest"]}
             assert event["detail"] == recorded["detail"] | differing
             assert event["resources"] == recorded["resources"]
             assert event["detail-type"] == recorded["detail-type"]
-        assert told[1]["detail"]["image-digest"] == digest
-        assert told[0]["detail"]["image-digest"] not in ("", digest)
+        assert by_tag[1]["detail"]["image-digest"] == digest
+        assert by_tag[0]["detail"]["image-digest"] not in ("", digest)
 
     def test_a_closed_pull_request(self, account: Account) -> None:
         """AWS CodeCommit user guide, "Monitoring CodeCommit events in Amazon EventBridge"."""

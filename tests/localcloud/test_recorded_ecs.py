@@ -245,10 +245,10 @@ class TestServiceEvents:
 
     def test_a_rollback(self, cloud: Cloud) -> None:
         cloud.plane.rolls_back_anew = True
-        told = self.of_a_roll_back(cloud)
-        failed = told.index("failed")
-        assert told[failed : failed + 3] == recorded("ecs-service-events")["rolled back"]
-        assert told[-2:] == recorded("ecs-service-events")["completed"]
+        actual = self.of_a_roll_back(cloud)
+        failed = actual.index("failed")
+        assert actual[failed : failed + 3] == recorded("ecs-service-events")["rolled back"]
+        assert actual[-2:] == recorded("ecs-service-events")["completed"]
 
     def test_the_number_of_tasks_stopped_before_they_run_is_reported(self, cloud: Cloud) -> None:
         cloud.runtime.script("registry/web:1", never_starts())

@@ -126,9 +126,9 @@ def test_every_recorded_error_is_tested() -> None:
 def test_errors_have_awss_text(cloud: Cloud, operation: str) -> None:
     with pytest.raises(ClientError) as refused:
         REFUSED[operation](cloud)
-    told = refused.value.response["Error"]
-    assert told["Code"] == ERRORS[operation]["code"]
-    assert is_like(ERRORS[operation]["message"], told["Message"]), told["Message"]
+    actual = refused.value.response["Error"]
+    assert actual["Code"] == ERRORS[operation]["code"]
+    assert is_like(ERRORS[operation]["message"], actual["Message"]), actual["Message"]
 
 
 @pytest.mark.parametrize(

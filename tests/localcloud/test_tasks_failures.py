@@ -132,10 +132,10 @@ class TestServicesThatCallEachOther:
         web = self.service(runtime, 3, "web", "api")
         answer = get(socket_path(runtime, web, 8080))
         assert answer.status == 200
-        told = json.loads(answer.body)
-        of_api = told["upstream_calls"]["http://api:8080"]
+        tree = json.loads(answer.body)
+        of_api = tree["upstream_calls"]["http://api:8080"]
         of_backend = of_api["upstream_calls"]["http://backend:8080"]
-        assert [each["name"] for each in (told, of_api, of_backend)] == ["web", "api", "backend"]
+        assert [each["name"] for each in (tree, of_api, of_backend)] == ["web", "api", "backend"]
         assert of_backend["body"] == "here is backend"
 
     def test_a_failing_upstream_is_reported_and_does_not_affect_health(

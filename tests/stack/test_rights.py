@@ -219,7 +219,7 @@ def redeployed_by_events(app: Application, name: str) -> None:
 
 def told_again_when_it_is_over(app: Application, name: str) -> None:
     """An execution with the name of an event's own may be somebody else's."""
-    told = {
+    pushed = {
         "id": f"{name}-told",
         "source": "bivouac.client",
         "detail-type": "LeaseExtensionRequested",
@@ -228,10 +228,10 @@ def told_again_when_it_is_over(app: Application, name: str) -> None:
         "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "detail": {"environment": name, "ttl": "9h"},
     }
-    (first,) = app.invoke("AcceptRequestFunction", told)["started"]
+    (first,) = app.invoke("AcceptRequestFunction", pushed)["started"]
     (extension,) = app.requested(app.extend_machine, name, "extend")
     app.ended(extension).succeeded()
-    assert app.invoke("AcceptRequestFunction", told)["started"] == [first]
+    assert app.invoke("AcceptRequestFunction", pushed)["started"] == [first]
 
 
 def leaking(app: Application, name: str) -> None:

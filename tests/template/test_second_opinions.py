@@ -100,7 +100,7 @@ class TestCfnLint:
     """Errors and warnings."""
 
     def test_the_template_has_no_findings(self, findings: Callable[[str], list[Json]]) -> None:
-        assert [told(each) for each in findings("template.yaml")] == []
+        assert [described(each) for each in findings("template.yaml")] == []
 
     def test_every_ignored_finding_has_a_reason(self) -> None:
         assert TEMPLATE["Metadata"]["cfn-lint"] == {"config": {"ignore_checks": list(IGNORED)}}
@@ -108,7 +108,7 @@ class TestCfnLint:
     def test_the_translated_template_has_no_findings(
         self, findings: Callable[[str], list[Json]]
     ) -> None:
-        found = {refused_field(each): told(each) for each in findings("translated.json")}
+        found = {refused_field(each): described(each) for each in findings("translated.json")}
         assert {
             field: text for field, text in found.items() if field not in NOT_KNOWN_BY_CFN_LINT
         } == {}
@@ -161,7 +161,7 @@ def with_definitions_inline(template: Json) -> Json:
     return template
 
 
-def told(finding: Json) -> str:
+def described(finding: Json) -> str:
     path = "/".join(str(part) for part in finding["Location"]["Path"] or ())
     return f"{finding['Rule']['Id']} {path}: {finding['Message']}"
 
@@ -174,7 +174,7 @@ def refused_field(finding: Json) -> tuple[str, str] | str:
         kinds = {state.name: state.kind for state in machine.states}
         if path[-2] in kinds:
             return kinds[path[-2]], path[-1]
-    return told(finding)
+    return described(finding)
 
 
 def written(file: Path, content: Json) -> Path:

@@ -46,7 +46,7 @@ def test_make_test_does_not_run_it() -> None:
 class TestWithoutWhatItNeeds:
     """One line that says what is missing, exit code 2, and nothing created."""
 
-    def told(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    def printed(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         assert suite.main(list(arguments)) == 2
         said = capsys.readouterr()
         assert said.out == ""
@@ -63,12 +63,12 @@ class TestWithoutWhatItNeeds:
     def test_a_missing_region_and_credentials_are_reported(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        line = self.told(capsys)
+        line = self.printed(capsys)
         assert "a Region (AWS_REGION" in line
         assert "credentials (AWS_PROFILE" in line
 
     def test_missing_credentials_are_reported(self, capsys: pytest.CaptureFixture[str]) -> None:
-        line = self.told(capsys, "--region", "eu-west-1")
+        line = self.printed(capsys, "--region", "eu-west-1")
         assert "credentials" in line
         assert "Region" not in line
 
@@ -78,13 +78,13 @@ class TestWithoutWhatItNeeds:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
         endpoint = "http://127.0.0.1:9"
-        line = self.told(capsys, "--region", "eu-west-1", "--endpoint-url", endpoint)
+        line = self.printed(capsys, "--region", "eu-west-1", "--endpoint-url", endpoint)
         assert f"{endpoint} (make local) does not tell about the stack bivouac" in line
 
     def test_answers_of_the_local_cloud_are_not_recorded(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        line = self.told(capsys, "--endpoint-url", "http://localhost:4566", "--record")
+        line = self.printed(capsys, "--endpoint-url", "http://localhost:4566", "--record")
         assert line.endswith("tests/recorded keeps what AWS says; this endpoint is not AWS.")
 
 

@@ -105,23 +105,23 @@ def test_a_pending_edge_is_diagnosed_by_its_clients_last_line(
     asked = reading(None, "still asking")
     found = edge_verdicts.edges_not_proven([asked], 30)
 
-    told = edge_verdicts.with_log(found, asked.edge, ["no reading", line])
+    judged = edge_verdicts.with_log(found, asked.edge, ["no reading", line])
 
-    assert told.category is category
-    assert next_step in told.next_step
+    assert judged.category is category
+    assert next_step in judged.next_step
     seen = f"api:8080 {json.loads(line)['said']}"
-    assert told.evidence == (f"web -> api:http: {seen}", *found.evidence)
-    assert told.edges == {"web -> api:http": seen}
+    assert judged.evidence == (f"web -> api:http: {seen}", *found.evidence)
+    assert judged.edges == {"web -> api:http": seen}
 
 
 def test_an_edge_that_answers_by_turns_is_told_with_the_counts() -> None:
     """Whatever its last answer was: the client is in the middle of a row."""
     found = edge_verdicts.edges_not_proven([reading(None, "still asking")], 30)
     line = printed(0, "HTTP 200", 200, failures=5)
-    told = edge_verdicts.with_log(found, reading(None).edge, [line])
-    assert told.category is Category.CONNECTIVITY
-    assert "right and wrong by turns" in told.next_step
-    assert told.evidence[0] == (
+    judged = edge_verdicts.with_log(found, reading(None).edge, [line])
+    assert judged.category is Category.CONNECTIVITY
+    assert "right and wrong by turns" in judged.next_step
+    assert judged.evidence[0] == (
         "web -> api:http: api:8080 answers differently each time, 5 of 20 failed after a right "
         "one: HTTP 200"
     )
@@ -153,9 +153,9 @@ def test_a_log_without_a_reading_decides_nothing_and_is_said_to_have_none(
     """Such as the lines of a client that an earlier version started."""
     asked = reading(fault)
     found = edge_verdicts.edges_not_proven([asked], 30)
-    told = edge_verdicts.with_log(found, asked.edge, [line])
-    assert (told.category, told.next_step) == (found.category, found.next_step)
-    assert told.evidence == (*found.evidence, "its client's log has no reading of it")
+    judged = edge_verdicts.with_log(found, asked.edge, [line])
+    assert (judged.category, judged.next_step) == (found.category, found.next_step)
+    assert judged.evidence == (*found.evidence, "its client's log has no reading of it")
     assert edge_verdicts.with_log(found, asked.edge, []) == found
 
 
@@ -164,9 +164,9 @@ def test_the_next_step_of_an_edge_names_a_field_of_the_request() -> None:
     asked = reading(Fault.STATUS, client="")
     found = edge_verdicts.edges_not_proven([asked], 30)
     line = printed(12, "HTTP 404, expected 200-299", 404)
-    told = edge_verdicts.with_log(found, asked.edge, [line])
-    assert "the `probe` of api" in told.next_step
-    assert "connect" not in told.next_step
+    judged = edge_verdicts.with_log(found, asked.edge, [line])
+    assert "the `probe` of api" in judged.next_step
+    assert "connect" not in judged.next_step
 
 
 def test_a_verdict_names_each_edge_and_survives_json() -> None:

@@ -80,8 +80,8 @@ def all_of(subject: Subject) -> list[EnvironmentEvent]:
     ]
 
 
-def ids(*told: EnvironmentEvent) -> list[str]:
-    return [event.detail["id"] for event in told]
+def ids(*published: EnvironmentEvent) -> list[str]:
+    return [event.detail["id"] for event in published]
 
 
 def test_every_event_names_environment_kind_and_time() -> None:
@@ -98,7 +98,7 @@ def test_a_repeated_step_publishes_the_same_event() -> None:
 
 
 def test_different_events_have_different_ids() -> None:
-    told = [
+    published = [
         *all_of(ABOUT),
         *all_of(replace(ABOUT, generation=4)),
         *all_of(replace(ABOUT, environment="other")),
@@ -110,7 +110,7 @@ def test_different_events_have_different_ids() -> None:
         orphan(ABOUT, f"{ARN}-2"),
         repaired(ABOUT, LATE),
     ]
-    assert len(set(ids(*told))) == len(told)
+    assert len(set(ids(*published))) == len(published)
 
 
 def test_later_facts_do_not_change_an_events_id() -> None:
@@ -136,11 +136,11 @@ def test_every_list_is_cut_to_what_fits_and_says_so(entries: int, length: int, l
     failure = {**FAILURE, "cause": letter * report.LIMIT, "verdicts": [verdict] * entries}
     receipt = {"status": "DELETED", "at": SOON, "items": [ITEM | {"name": text}] * entries}
     found = record(ABOUT, failure=failure, receipt=receipt)
-    told = {
+    published = {
         ("diagnosis", "verdicts"): events.of_record(DetailType.FAILED, found, NOW),
         ("receipt", "items"): events.of_record(DetailType.DELETED, found, NOW),
     }
-    for (part, listed), event in told.items():
+    for (part, listed), event in published.items():
         assert len(event.text.encode()) <= events.LIMIT
         assert len(event.detail[part][listed]) + event.detail["omitted"] == entries
 

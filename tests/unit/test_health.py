@@ -533,9 +533,9 @@ def test_a_crashed_sidecar_is_reported_and_not_awaited() -> None:
         serviceConnectConfiguration={"enabled": True},
     )
     assert progress.healthy
-    told = [entry for entry in progress.checks if entry.name == "containers"]
-    assert [entry.outcome for entry in told] == [CheckOutcome.SKIP]
-    assert told[0].observed.startswith("container sidecar, which is not essential, exited with")
+    skipped = [entry for entry in progress.checks if entry.name == "containers"]
+    assert [entry.outcome for entry in skipped] == [CheckOutcome.SKIP]
+    assert skipped[0].observed.startswith("container sidecar, which is not essential, exited with")
 
 
 @pytest.mark.parametrize("health", ["UNKNOWN", "UNHEALTHY"])

@@ -45,36 +45,36 @@ class TestRefused:
     """What would not fit later, with the reason and what to write instead."""
 
     def test_too_many_edges_are_refused(self) -> None:
-        (told,) = problems(largest.many_edges("demo", 900))
-        assert told.startswith("services: the plan takes ")
-        assert "prove fewer connections" in told
+        (refused,) = problems(largest.many_edges("demo", 900))
+        assert refused.startswith("services: the plan takes ")
+        assert "prove fewer connections" in refused
 
     def test_fifty_services_with_the_longest_names_are_refused(self) -> None:
-        told = problems(largest.longest_names("demo", 50))
-        assert told
-        for each in told:
+        refused = problems(largest.longest_names("demo", 50))
+        assert refused
+        for each in refused:
             assert each.startswith("services: ")
             assert "split the environment" in each
 
     def test_too_large_values_are_refused(self) -> None:
-        (told,) = problems(largest.longest_values("demo", 50))
-        assert "move long commands and values into the images" in told
+        (refused,) = problems(largest.longest_values("demo", 50))
+        assert "move long commands and values into the images" in refused
 
     def test_too_many_endpoints_are_refused(self) -> None:
         made = [{"serviceName": f"web-{n}", **largest.ports(67, f"p{n}")} for n in range(3)]
-        (told,) = problems(environment(*made))
-        assert "201 endpoints in all; an environment has at most 200" in told
+        (refused,) = problems(environment(*made))
+        assert "201 endpoints in all; an environment has at most 200" in refused
 
     def test_a_plan_that_does_not_fit_a_state_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(limits, "BLUEPRINT", 1_000_000)
-        told = problems(largest.many_edges("demo", 900))
-        assert [each.partition(" bytes ")[2].partition(",")[0] for each in told] == [
+        refused = problems(largest.many_edges("demo", 900))
+        assert [each.partition(" bytes ")[2].partition(",")[0] for each in refused] == [
             "as its output"
         ]
-        assert "50 services, 50 tasks, 50 endpoints, 900 connections to prove" in told[0]
-        assert "prove fewer connections" in told[0]
+        assert "50 services, 50 tasks, 50 endpoints, 900 connections to prove" in refused[0]
+        assert "prove fewer connections" in refused[0]
 
     def test_a_request_that_does_not_fit_beside_the_last_proven_one_is_refused(self) -> None:
         """The last proven request stays beside the new one."""
@@ -83,9 +83,9 @@ class TestRefused:
         change = Change("web", Intent(NOW, "redeploy"), "y" * 40_000)
         changes = {"web": (change,)}
         asked = replace(instruction({}), base=text, request=text, changes=changes)
-        (told,) = record_problems(blueprint, asked, None)
-        assert str(told).startswith("request: the record would take ")
-        assert "240 connections to prove" in told.text
+        (refused,) = record_problems(blueprint, asked, None)
+        assert str(refused).startswith("request: the record would take ")
+        assert "240 connections to prove" in refused.text
 
 
 @pytest.mark.parametrize("request_of", LARGEST.values(), ids=LARGEST.keys())

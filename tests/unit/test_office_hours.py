@@ -209,10 +209,10 @@ class TestTwoReadersAgree:
         self, up: str, down: str, zone: str
     ) -> None:
         up, down = f"cron({up})", f"cron({down})"
-        message = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)
-        assume(not any("never fires" in problem.text for problem in message))
+        found = office_hours.problems({"timezone": zone, "up": up, "down": down}, NOW)
+        assume(not any("never fires" in problem.text for problem in found))
         ups = fired(up, zone)
-        assert bool(ups & fired(down, zone)) <= bool(message), (up, down)
+        assert bool(ups & fired(down, zone)) <= bool(found), (up, down)
 
 
 def fired(expression: str, zone: str) -> set[datetime]:

@@ -81,9 +81,9 @@ def test_logs_go_to_the_stacks_region_whatever_a_pasted_definition_names() -> No
         service.arguments["serviceConnectConfiguration"]["logConfiguration"],
     ]
     assert [each["options"]["awslogs-region"] for each in configurations] == ["eu-west-1"] * 2
-    message = [each for each in elsewhere.blueprint.renamed if each.path.endswith("awslogs-region")]
-    assert {(each.given, each.used) for each in message} == {("ap-northeast-1", "eu-west-1")}
-    assert len(message) == 2
+    renamed = [each for each in elsewhere.blueprint.renamed if each.path.endswith("awslogs-region")]
+    assert {(each.given, each.used) for each in renamed} == {("ap-northeast-1", "eu-west-1")}
+    assert len(renamed) == 2
     here = planned(event("tutorial")).renamed
     assert not [each for each in here if each.path.endswith("awslogs-region")]
 
@@ -465,9 +465,9 @@ def test_an_existing_definition_must_obey_the_same_rules() -> None:
         "networkMode": "bridge",
     }
     checked = plan(environment(full(taskDefinition="theirs:3")), STACK, NOW, {"theirs:3": theirs})
-    message = "\n".join(checked.problems)
-    assert "allow-list" in message
-    assert "awsvpc" in message
+    problem = "\n".join(checked.problems)
+    assert "allow-list" in problem
+    assert "awsvpc" in problem
 
 
 @pytest.mark.parametrize("name", ["theirs:3", DESCRIBED["taskDefinitionArn"]])

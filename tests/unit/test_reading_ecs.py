@@ -44,9 +44,9 @@ class TestWhatIsLeftOut:
             with Stubber(client) as stubber:
                 stubber.add_response("deregister_task_definition", {})
                 stubber.add_response("delete_task_definitions", answer)
-                message = delete_task_definitions(deletion, [arn], client)
-            assert message["thorough"], "what nobody spoke of is looked at once more"
-            assert [item["outcome"] for item in message["items"]] == ["FAILED"]
+                answer = delete_task_definitions(deletion, [arn], client)
+            assert answer["thorough"], "what nobody spoke of is looked at once more"
+            assert [item["outcome"] for item in answer["items"]] == ["FAILED"]
 
 
 class TestPurgedServices:

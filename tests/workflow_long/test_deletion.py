@@ -78,11 +78,11 @@ class TestPrice:
         second = app.delete(name).succeeded()
 
         assert app.calls.changes(since=before) == []
-        told = [
+        listed = [
             {(i["kind"], i["name"]) for i in each.output["receipt"]["items"]}
             for each in (first, second)
         ]
-        assert told[0] == told[1]
+        assert listed[0] == listed[1]
         outcomes = {item["outcome"] for item in second.output["receipt"]["items"]}
         assert outcomes == {"ALREADY_GONE", "DELETING"}
 

@@ -29,12 +29,12 @@ def test_an_idle_function_is_awaited(app: Application, name: str) -> None:
 
     created = app.create(environment(name=name)).succeeded()
 
-    published = refusals(created)
+    counted = refusals(created)
     assert functions["ProbePrivateAddressesFunction"].vpc is not None
-    assert published["Lambda.ResourceNotReadyException"] == 1
-    assert published["Lambda.ResourceConflictException"] > 1
-    assert published["Lambda.CodeArtifactUserPendingException"] > 5
-    assert set(published) == {
+    assert counted["Lambda.ResourceNotReadyException"] == 1
+    assert counted["Lambda.ResourceConflictException"] > 1
+    assert counted["Lambda.CodeArtifactUserPendingException"] > 5
+    assert set(counted) == {
         "Lambda.ResourceNotReadyException",
         "Lambda.ResourceConflictException",
         "Lambda.CodeArtifactUserPendingException",
