@@ -434,6 +434,26 @@ class TestNamed:
         assert Ended(HOLDER.arn, "FAILED", content=content).environment is None
 
 
+class TestWatched:
+    """Whoever passes an intent sees how it ends, unless a schedule does."""
+
+    AT = "2026-01-31T07:00:00Z"
+
+    @pytest.mark.parametrize("verb", ["up", "down"])
+    @pytest.mark.parametrize("again", ["", " again"])
+    def test_nobody_watches_what_a_schedule_meant(self, verb: str, again: str) -> None:
+        """As schedules have written it since the first version, and as its retry says it."""
+        intent = {"id": f"{verb} {self.AT}{again}", "at": self.AT}
+        ended = Ended(HOLDER.arn, "FAILED", content={"environment": "demo", "intent": intent})
+        assert not ended.is_watched
+
+    @pytest.mark.parametrize("name", ["up", "up 42", "down with it", "up 2026-01-31T08:00:00Z"])
+    def test_a_pipelines_id_may_begin_like_a_schedules(self, name: str) -> None:
+        intent = {"id": name, "at": self.AT}
+        ended = Ended(HOLDER.arn, "FAILED", content={"environment": "demo", "intent": intent})
+        assert ended.is_watched
+
+
 class TestWhatNobodyHasLookedAt:
     """Whoever may start an execution may give it any input, and stop it before its first step."""
 
