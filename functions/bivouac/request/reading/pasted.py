@@ -54,8 +54,11 @@ def _key(given: Mapping[str, Any], name: str) -> str:
     """The key of a member in whatever notation; its own name if there is none."""
     if name in given:
         return name
-    wanted, begins = name.lower(), (name[0], name[0].upper())
-    return next((key for key in given if key.startswith(begins) and canonical(key) == wanted), name)
+    wanted, begins = name.lower(), name[0] + name[0].upper()
+    for key in given:
+        if key[:1] in begins and canonical(key) == wanted:
+            return key
+    return name
 
 
 # --- wrappers ------------------------------------------------------------------------------------
