@@ -1,6 +1,5 @@
 """One local cloud with the deployed application for all stories of a worker process."""
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -8,15 +7,9 @@ import pytest
 from bivouac_cli import waiting
 from tests.cli.commanding import Terminal
 from tests.cli.stubbed import StubbedClients
-from tests.workflow.application import Application, application, environment_name
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="package")
-def deployed() -> Iterator[Application]:
-    with application() as deployed:
-        yield deployed
+from tests.workflow.application import Application
+from tests.workflow.conftest import deployed as deployed
+from tests.workflow.conftest import name as name
 
 
 @pytest.fixture
@@ -27,11 +20,6 @@ def terminal(
     monkeypatch.setattr(waiting, "FIRST_PAUSE", 0.1)
     yield Terminal(deployed, capsys, monkeypatch)
     deployed.quiet()
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    return environment_name(request.node.originalname, next(_numbers))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -65,6 +66,16 @@ class TestMark:
             marked(account)
 
 
+def looked_while(account: BivouacAccount, meanwhile: Callable[..., None]) -> PollResult:
+    """`meanwhile` is called before each ListTasks, with its parameters."""
+    events = account.client("ecs").meta.events
+    events.register("provide-client-params.ecs.ListTasks", meanwhile)
+    try:
+        return looked(account)
+    finally:
+        events.unregister("provide-client-params.ecs.ListTasks", meanwhile)
+
+
 class TestLook:
     def test_an_event_for_each_task_is_awaited(self, account: BivouacAccount) -> None:
         falling_asleep(account)
@@ -95,12 +106,7 @@ class TestLook:
             if params.get("desiredStatus") == "STOPPED":
                 account.pass_time(BEGIN_TO_STOP_SECONDS)
 
-        events = account.client("ecs").meta.events
-        events.register("provide-client-params.ecs.ListTasks", meanwhile)
-        try:
-            seen = looked(account)
-        finally:
-            events.unregister("provide-client-params.ecs.ListTasks", meanwhile)
+        seen = looked_while(account, meanwhile)
         assert seen.answer is None
         assert dict(seen.awaited.tasks) == {"web": 1, "shop": 2}
 
@@ -113,12 +119,7 @@ class TestLook:
         def meanwhile(params: dict[str, Any], **_: Any) -> None:
             account.pass_time(SETTLED_SECONDS)
 
-        events = account.client("ecs").meta.events
-        events.register("provide-client-params.ecs.ListTasks", meanwhile)
-        try:
-            seen = looked(account)
-        finally:
-            events.unregister("provide-client-params.ecs.ListTasks", meanwhile)
+        seen = looked_while(account, meanwhile)
         assert (seen.answer, seen.again_after) == (None, POLL_SECONDS)
 
     def test_tasks_requested_meanwhile_end_the_wait(self, account: BivouacAccount) -> None:
