@@ -214,7 +214,7 @@ def _limit_problems(container: ReadOnlyJson, path: str) -> Iterator[Problem]:
         for name in repeated(entry.get(key) for entry in container.get(field, ())):
             yield Problem(f"{path}.{field}", f"{name} is given twice")
     for here, entry in entries(container, "systemControls", path):
-        for needed in {"namespace", "value"} - entry.keys():
+        for needed in sorted({"namespace", "value"} - entry.keys()):
             yield Problem(f"{here}.{needed}", "needed")
     policy = container.get("restartPolicy", {})
     for here, code in entries(policy, "ignoredExitCodes", f"{path}.restartPolicy"):
