@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = Mapping[str, Any]
-Judge = Callable[[Json], Iterator["Sight"]]
+Judge = Callable[[Json], Iterator["Observation"]]
 
 MOST_SECONDS_IN_CLOUD_MAP = 330
 """How long the project waits for ECS to remove the Cloud Map services of a deleted service."""
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """One observation in an answer."""
 
     holds: bool
@@ -70,12 +70,12 @@ def _is_interface(attachment: Json) -> bool:
     "ecs.proxy-attachment-type",
     "the Service Connect proxy is an attachment of the type ServiceConnect",
 )
-def _proxy_attachment_type(answer: Json) -> Iterator[Sight]:
+def _proxy_attachment_type(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         for attachment, _ in _attachments(task):
             if not _is_interface(attachment):
                 kind = attachment["type"]
-                yield Sight(kind == "ServiceConnect", f"type {kind!r}")
+                yield Observation(kind == "ServiceConnect", f"type {kind!r}")
 
 
 @_of(
@@ -83,7 +83,7 @@ def _proxy_attachment_type(answer: Json) -> Iterator[Sight]:
     "ecs.proxy-attached",
     "the proxy of a running task is ATTACHED, and its detail ContainerName names the container",
 )
-def _proxy_attached(answer: Json) -> Iterator[Sight]:
+def _proxy_attached(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         names = {container["name"] for container in task.get("containers", ())}
         for attachment, details in _attachments(task):
@@ -92,7 +92,7 @@ def _proxy_attached(answer: Json) -> Iterator[Sight]:
                 status = attachment["status"]
                 if status not in ("PRECREATED", "CREATED", "ATTACHING"):
                     holds = status == "ATTACHED" and named in names
-                    yield Sight(holds, f"status {status}, ContainerName {named!r}")
+                    yield Observation(holds, f"status {status}, ContainerName {named!r}")
 
 
 @_of(
@@ -100,12 +100,12 @@ def _proxy_attached(answer: Json) -> Iterator[Sight]:
     "ecs.proxy-container-name",
     "the name of the proxy's container begins with ecs-service-connect-",
 )
-def _proxy_container_name(answer: Json) -> Iterator[Sight]:
+def _proxy_container_name(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         for attachment, details in _attachments(task):
             if not _is_interface(attachment) and "ContainerName" in details:
                 name = str(details["ContainerName"])
-                yield Sight(name.startswith("ecs-service-connect-"), f"name {name!r}")
+                yield Observation(name.startswith("ecs-service-connect-"), f"name {name!r}")
 
 
 @_of(
@@ -114,7 +114,7 @@ def _proxy_container_name(answer: Json) -> Iterator[Sight]:
     "a running task's network interface is an ATTACHED ElasticNetworkInterface whose details have "
     "privateIPv4Address and networkInterfaceId",
 )
-def _interface_attachment(answer: Json) -> Iterator[Sight]:
+def _interface_attachment(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         if task["lastStatus"] != "RUNNING":
             continue
@@ -127,7 +127,7 @@ def _interface_attachment(answer: Json) -> Iterator[Sight]:
                     and wanted <= details.keys()
                 )
                 told = f"{attachment['type']} {attachment['status']}: {', '.join(details)}"
-                yield Sight(holds, told)
+                yield Observation(holds, told)
 
 
 @_of(
@@ -135,13 +135,13 @@ def _interface_attachment(answer: Json) -> Iterator[Sight]:
     "ecs.interface-precreated",
     "before a task has its network interface, the attachment is PRECREATED and names a subnet only",
 )
-def _interface_precreated(answer: Json) -> Iterator[Sight]:
+def _interface_precreated(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         for attachment, details in _attachments(task):
             waits = "networkInterfaceId" not in details and task["lastStatus"] == "PROVISIONING"
             if _is_interface(attachment) and waits:
                 holds = attachment["status"] == "PRECREATED" and set(details) == {"subnetId"}
-                yield Sight(holds, f"status {attachment['status']}: {', '.join(details)}")
+                yield Observation(holds, f"status {attachment['status']}: {', '.join(details)}")
 
 
 @_of(
@@ -149,12 +149,12 @@ def _interface_precreated(answer: Json) -> Iterator[Sight]:
     "ecs.task-owner",
     "a service's task has startedBy ecs-svc/<digits> and group service:<name>",
 )
-def _task_owner(answer: Json) -> Iterator[Sight]:
+def _task_owner(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         started_by, group = task.get("startedBy", ""), task.get("group", "")
         kind, _, number = started_by.partition("/")
         holds = kind == "ecs-svc" and number.isdecimal() and group.startswith("service:")
-        yield Sight(holds, f"startedBy {started_by!r}, group {group!r}")
+        yield Observation(holds, f"startedBy {started_by!r}, group {group!r}")
 
 
 @_of(
@@ -162,12 +162,12 @@ def _task_owner(answer: Json) -> Iterator[Sight]:
     "ecs.health-without-check",
     "a running task without a health check has healthStatus UNKNOWN",
 )
-def _health_without_check(answer: Json) -> Iterator[Sight]:
+def _health_without_check(answer: Json) -> Iterator[Observation]:
     """Web in the request declares none, the others do."""
     for task in answer["tasks"]:
         if task["lastStatus"] == "RUNNING" and task.get("group") == "service:web":
             status = task.get("healthStatus")
-            yield Sight(status == "UNKNOWN", f"healthStatus {status}")
+            yield Observation(status == "UNKNOWN", f"healthStatus {status}")
 
 
 @_of(
@@ -176,7 +176,7 @@ def _health_without_check(answer: Json) -> Iterator[Sight]:
     "what a deployment stops has stopCode ServiceSchedulerInitiated and a stoppedReason that "
     "begins with 'Scaling activity initiated by'",
 )
-def _ordered_stop(answer: Json) -> Iterator[Sight]:
+def _ordered_stop(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         reason = task.get("stoppedReason", "")
         if task["lastStatus"] == "STOPPED" and "initiated by" in reason:
@@ -184,7 +184,7 @@ def _ordered_stop(answer: Json) -> Iterator[Sight]:
             holds = code == "ServiceSchedulerInitiated" and reason.startswith(
                 "Scaling activity initiated by"
             )
-            yield Sight(holds, f"stopCode {code}, {reason!r}")
+            yield Observation(holds, f"stopCode {code}, {reason!r}")
 
 
 @_of(
@@ -193,7 +193,7 @@ def _ordered_stop(answer: Json) -> Iterator[Sight]:
     "a task whose image is not there stops with TaskFailedToStart, CannotPullContainerError and "
     "'not found'",
 )
-def _missing_image(answer: Json) -> Iterator[Sight]:
+def _missing_image(answer: Json) -> Iterator[Observation]:
     for task in answer["tasks"]:
         reason = task.get("stoppedReason", "")
         if "Pull" in reason:
@@ -203,7 +203,7 @@ def _missing_image(answer: Json) -> Iterator[Sight]:
                 and "CannotPullContainerError" in reason
                 and "not found" in reason
             )
-            yield Sight(holds, f"stopCode {code}, {reason!r}")
+            yield Observation(holds, f"stopCode {code}, {reason!r}")
 
 
 _of_the_story(
@@ -227,7 +227,7 @@ _of_the_story(
     "serviceConnectConfiguration and serviceConnectResources stand in deployments, not in the "
     "service, and the namespace is an ARN",
 )
-def _service_connect_place(answer: Json) -> Iterator[Sight]:
+def _service_connect_place(answer: Json) -> Iterator[Observation]:
     for service in answer["services"]:
         for deployment in service.get("deployments", ()):
             if "serviceConnectConfiguration" in deployment:
@@ -235,7 +235,7 @@ def _service_connect_place(answer: Json) -> Iterator[Sight]:
                 holds = (
                     namespace.startswith("arn:") and "serviceConnectConfiguration" not in service
                 )
-                yield Sight(holds, f"namespace {namespace!r} in a deployment")
+                yield Observation(holds, f"namespace {namespace!r} in a deployment")
 
 
 @_of(
@@ -243,11 +243,11 @@ def _service_connect_place(answer: Json) -> Iterator[Sight]:
     "ecs.unable-to-place",
     "the event of a task that did not start says 'was unable to place a task. Reason: '",
 )
-def _unable_to_place(answer: Json) -> Iterator[Sight]:
+def _unable_to_place(answer: Json) -> Iterator[Observation]:
     for service in answer["services"]:
         for event in service.get("events", ()):
             if "unable to place" in (message := event["message"]):
-                yield Sight("was unable to place a task. Reason: " in message, repr(message))
+                yield Observation("was unable to place a task. Reason: " in message, repr(message))
 
 
 @_of(
@@ -255,10 +255,10 @@ def _unable_to_place(answer: Json) -> Iterator[Sight]:
     "ecs.service-inactive",
     "a deleted service is DRAINING, then described as INACTIVE",
 )
-def _service_inactive(answer: Json) -> Iterator[Sight]:
+def _service_inactive(answer: Json) -> Iterator[Observation]:
     for service in answer["services"]:
         if (status := service["status"]) not in ("ACTIVE", "DRAINING"):
-            yield Sight(status == "INACTIVE", f"status {status}")
+            yield Observation(status == "INACTIVE", f"status {status}")
 
 
 @_of(
@@ -266,11 +266,11 @@ def _service_inactive(answer: Json) -> Iterator[Sight]:
     "ecs.inactive-deployments",
     "an INACTIVE service has an empty list of deployments",
 )
-def _inactive_deployments(answer: Json) -> Iterator[Sight]:
+def _inactive_deployments(answer: Json) -> Iterator[Observation]:
     for service in answer["services"]:
         if service["status"] == "INACTIVE":
             count = len(service.get("deployments", ()))
-            yield Sight(count == 0, f"{count} deployments")
+            yield Observation(count == 0, f"{count} deployments")
 
 
 @_of(
@@ -278,11 +278,11 @@ def _inactive_deployments(answer: Json) -> Iterator[Sight]:
     "ecs.zone-rebalancing",
     "a service that asks for no rebalancing over zones has availabilityZoneRebalancing DISABLED",
 )
-def _zone_rebalancing(answer: Json) -> Iterator[Sight]:
+def _zone_rebalancing(answer: Json) -> Iterator[Observation]:
     for service in answer["services"]:
         if "availabilityZoneRebalancing" in service and service["status"] == "ACTIVE":
             value = service["availabilityZoneRebalancing"]
-            yield Sight(value == "DISABLED", f"availabilityZoneRebalancing {value}")
+            yield Observation(value == "DISABLED", f"availabilityZoneRebalancing {value}")
 
 
 _of_the_story(
@@ -327,11 +327,11 @@ _of_the_story(
     "events.task-proxy-attachment",
     "an event's attachment of the proxy has the same type as in DescribeTasks: ServiceConnect",
 )
-def _event_proxy_attachment(event: Json) -> Iterator[Sight]:
+def _event_proxy_attachment(event: Json) -> Iterator[Observation]:
     for attachment, _ in _attachments(event["detail"]):
         if not _is_interface(attachment):
             kind = attachment["type"]
-            yield Sight(kind == "ServiceConnect", f"type {kind!r}")
+            yield Observation(kind == "ServiceConnect", f"type {kind!r}")
 
 
 @_of(
@@ -340,11 +340,11 @@ def _event_proxy_attachment(event: Json) -> Iterator[Sight]:
     "an event of a task has clusterArn, group, startedBy, lastStatus, desiredStatus and a whole "
     "number as version",
 )
-def _event_task_members(event: Json) -> Iterator[Sight]:
+def _event_task_members(event: Json) -> Iterator[Observation]:
     wanted = ("clusterArn", "group", "startedBy", "lastStatus", "desiredStatus", "version")
     missing = [name for name in wanted if name not in event["detail"]]
     holds = not missing and isinstance(event["detail"]["version"], int)
-    yield Sight(holds, f"without {', '.join(missing)}" if missing else "all of them")
+    yield Observation(holds, f"without {', '.join(missing)}" if missing else "all of them")
 
 
 @_of(
@@ -352,9 +352,9 @@ def _event_task_members(event: Json) -> Iterator[Sight]:
     "events.deactivating",
     "a Service Connect task that stops is DEACTIVATING first: it is told before it is STOPPING",
 )
-def _deactivating(event: Json) -> Iterator[Sight]:
+def _deactivating(event: Json) -> Iterator[Observation]:
     if (status := event["detail"]["lastStatus"]) == "DEACTIVATING":
-        yield Sight(True, f"lastStatus {status}")
+        yield Observation(True, f"lastStatus {status}")
 
 
 @_of(
@@ -362,9 +362,11 @@ def _deactivating(event: Json) -> Iterator[Sight]:
     "events.deployment-cluster",
     "an event of a deployment has clusterArn in its detail, and the service's ARN in resources",
 )
-def _event_deployment_cluster(event: Json) -> Iterator[Sight]:
+def _event_deployment_cluster(event: Json) -> Iterator[Observation]:
     holds = "clusterArn" in event["detail"] and ":service/" in event["resources"][0]
-    yield Sight(holds, f"detail: {', '.join(event['detail'])}; resources: {event['resources']}")
+    yield Observation(
+        holds, f"detail: {', '.join(event['detail'])}; resources: {event['resources']}"
+    )
 
 
 _of_the_story(
@@ -381,13 +383,13 @@ _of_the_story(
     "stepfunctions.placeholders",
     "quoted placeholders of a definition arrive as texts, whatever they look like",
 )
-def _placeholders(answer: Json) -> Iterator[Sight]:
+def _placeholders(answer: Json) -> Iterator[Observation]:
     for event in answer["events"]:
         scheduled = event.get("lambdaFunctionScheduledEventDetails", {})
         settings = json.loads(scheduled.get("input") or "{}").get("settings")
         if isinstance(settings, dict):
             others = {name: value for name, value in settings.items() if not isinstance(value, str)}
-            yield Sight(not others, f"{others}" if others else f"{len(settings)} texts")
+            yield Observation(not others, f"{others}" if others else f"{len(settings)} texts")
 
 
 _of_the_story(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .beliefs import BELIEFS, Belief, Json, Sight
+from .beliefs import BELIEFS, Belief, Json, Observation
 
 
 class Verdict(StrEnum):
@@ -56,10 +56,10 @@ class Recorder:
         self, id: str, holds: bool, seen: str, operation: str = "", answer: Json | None = None
     ) -> None:
         """The story's own verdict about a belief, with the answer that it is based on."""
-        self._count(self.findings[id], Sight(holds, seen), operation, answer)
+        self._count(self.findings[id], Observation(holds, seen), operation, answer)
 
     @staticmethod
-    def _count(finding: Finding, sight: Sight, operation: str, answer: Json | None) -> None:
+    def _count(finding: Finding, sight: Observation, operation: str, answer: Json | None) -> None:
         verdict = Verdict.CONFIRMED if sight.holds else Verdict.CONTRADICTED
         if finding.verdict in (Verdict.CONTRADICTED, verdict):
             return
@@ -83,9 +83,9 @@ class Recorder:
         return lines
 
 
-def _sights(judged: Iterable[Sight]) -> Iterable[Sight]:
+def _sights(judged: Iterable[Observation]) -> Iterable[Observation]:
     """An answer that a judge cannot even read has another form than believed."""
     try:
         yield from judged
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        yield Sight(False, f"an answer of another form: {error!r}")
+        yield Observation(False, f"an answer of another form: {error!r}")

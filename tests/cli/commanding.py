@@ -17,7 +17,7 @@ from tests.workflow.application import Application
 
 
 @dataclass(frozen=True)
-class Ran:
+class Finished:
     exit_code: int
     answer: str
     """The standard output."""
@@ -29,14 +29,14 @@ class Ran:
         return json.loads(self.answer)
 
 
-def ran(capsys: pytest.CaptureFixture[str], *words: str) -> Ran:
+def ran(capsys: pytest.CaptureFixture[str], *words: str) -> Finished:
     capsys.readouterr()
     try:
         exit_code = main(words)
     except SystemExit as ended:  # argparse exits this way
         exit_code = int(str(ended.code))
     printed = capsys.readouterr()
-    return Ran(exit_code, printed.out, printed.err)
+    return Finished(exit_code, printed.out, printed.err)
 
 
 @dataclass
@@ -50,12 +50,12 @@ class Terminal:
     patch: pytest.MonkeyPatch
     _turns: dict[str, Iterator[str]] = field(default_factory=dict)
 
-    def __call__(self, command: str, *words: str) -> Ran:
+    def __call__(self, command: str, *words: str) -> Finished:
         jobs = [job for job, commands in JOBS.items() if command in commands]
         turns = self._turns.setdefault(command, itertools.cycle(jobs))
         return self.of(next(turns), command, *words)
 
-    def of(self, job: str, *words: str) -> Ran:
+    def of(self, job: str, *words: str) -> Finished:
         """Run with this policy."""
         policy = self.app.stack.outputs[f"{job}PolicyArn"]
         role = self._role(job)

@@ -17,7 +17,7 @@ from bivouac_cli.clients import Clients
 from bivouac_cli.ending import CommandError, Exit
 from bivouac_cli.init.request import LEFT_OUT, drafted
 from bivouac_cli.init.sources import found_in_cluster
-from tests.cli.commanding import Ran, Terminal, ran
+from tests.cli.commanding import Finished, Terminal, ran
 from tests.cli.stubbed import StubbedClients
 from tests.localcloud.waiting import until_true
 from tests.requests import NOW, event, settings
@@ -71,7 +71,7 @@ def files(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*contents: Any) -> Ran:
+    def run(*contents: Any) -> Finished:
         names = []
         for number, content in enumerate(contents):
             file = tmp_path / f"{number}.json"

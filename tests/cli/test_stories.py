@@ -11,7 +11,7 @@ import pytest
 
 from localcloud.account import SECURITY_GROUP_ID
 from localcloud.tasks.scripted import exits
-from tests.cli.commanding import Ran, Terminal, ran
+from tests.cli.commanding import Finished, Terminal, ran
 from tests.localcloud.waiting import until_true
 from tests.requests import connection, environment, web
 
@@ -36,7 +36,7 @@ def test_each_everyday_task_is_one_command(
 ) -> None:
     done: list[str] = []
 
-    def does(task: str, *words: str, exit_code: int = 0) -> Ran:
+    def does(task: str, *words: str, exit_code: int = 0) -> Finished:
         ended = terminal(*words)
         assert ended.exit_code == exit_code, (task, ended)
         done.append(task)

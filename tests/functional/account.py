@@ -304,7 +304,7 @@ class BivouacAccount:
         )
         return str(client.start_execution(stateMachineArn=machine, name=name)["executionArn"])
 
-    def asked(self, content: Any, who: str = "first") -> dict[str, Any]:
+    def machine_input(self, content: Any, who: str = "first") -> dict[str, Any]:
         """The input of a machine's first state. No two executions start at the same time."""
         self.pass_time(0.001)
         arn = who if who.startswith("arn:") else execution(who)

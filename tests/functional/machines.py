@@ -136,7 +136,7 @@ class Machines:
 
     def create(self, request: Event, name: str = "first") -> Event:
         """create_environment's output. Raises NotReadyError with the last progress."""
-        asked = self.account.asked(request, name)
+        asked = self.account.machine_input(request, name)
         checked = self._step("check_request", asked)
         state = self._until_open(checked, asked)
         held = {key: state[key] for key in ("environment", "generation")}
@@ -205,7 +205,7 @@ class Machines:
 
     def sleep(self, request: Event, name: str = "sleep") -> Event:
         """mark_asleep's answer, or suspend_environment's if there is nothing to do."""
-        event = self.account.asked(request, name)
+        event = self.account.machine_input(request, name)
         state = self._taken("suspend_environment", event)
         if state["status"] == "OUTDATED":
             return _output(state["output"])
@@ -224,7 +224,7 @@ class Machines:
 
     def delete(self, request: Event, name: str = "deletion") -> Event:
         """The execution's output."""
-        event = self.account.asked(request, name)
+        event = self.account.machine_input(request, name)
         state = self._taken("close_environment", event)
         if state["status"] in ("OUTDATED", "NOTHING_THERE"):
             return _output(state["output"])

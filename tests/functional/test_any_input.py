@@ -57,7 +57,7 @@ def test_no_input_crashes_a_function(
     _, good = READ[who]
     content: Any = data.draw(spoiled(good) | anything)
     if who in FIRST_STEPS:
-        crashes_nowhere(account, FIRST_STEPS[who], account.asked(content))
+        crashes_nowhere(account, FIRST_STEPS[who], account.machine_input(content))
     else:
         function = "warn_of_expiry" if who == "warning" else "accept_request"
         crashes_nowhere(account, function, content)

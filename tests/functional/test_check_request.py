@@ -46,7 +46,7 @@ def refused(account: BivouacAccount, request: Any, **stack: Any) -> tuple[str, .
 def test_a_valid_request_is_planned_and_nothing_is_created(
     account: BivouacAccount, name: str
 ) -> None:
-    answer = account.invoke("check_request", account.asked(event(name)))
+    answer = account.invoke("check_request", account.machine_input(event(name)))
     blueprint = Blueprint.from_json(answer["plan"])
     open_to_all = [
         replace(
@@ -94,7 +94,7 @@ def test_a_packed_request_is_refused(account: BivouacAccount) -> None:
 def test_the_error_reaches_the_machine_under_its_name(account: BivouacAccount) -> None:
     request = {"name": "demo", "services": [], "color": "blue"}
     with pytest.raises(errors.InvalidRequestError, match="2 problems in the request"):
-        account.invoke("check_request", account.asked(request))
+        account.invoke("check_request", account.machine_input(request))
 
 
 def test_an_existing_definition_is_described_and_checked(

@@ -63,7 +63,7 @@ def test_closing_raises_the_generation_and_begins_an_empty_receipt(
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     held(account)
-    event = account.asked({"environment": "demo"}, "deletion")
+    event = account.machine_input({"environment": "demo"}, "deletion")
     assert account.invoke("close_environment", event)["status"] == "CLOSED"
 
 

@@ -35,7 +35,7 @@ def living(account: BivouacAccount, status: Status = Status.READY, **changes: An
 
 
 def extended(account: BivouacAccount, who: str = "extension", **asked: Any) -> dict[str, Any]:
-    event = account.asked({"environment": "demo", **asked}, who)
+    event = account.machine_input({"environment": "demo", **asked}, who)
     return extend_lease(event, account.now(), account.records, account.schedules)
 
 
@@ -74,7 +74,7 @@ def test_a_lease_is_extended_with_its_expiry_and_its_warning(account: BivouacAcc
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     living(account)
-    event = account.asked({"environment": "demo", "ttl": "12h"})
+    event = account.machine_input({"environment": "demo", "ttl": "12h"})
     assert account.invoke("extend_lease", event)["outcome"] == "DONE"
 
 
@@ -269,7 +269,7 @@ class TestKilledInBetween:
         account.pass_time(8 * 3600)
         account.schedules.disarm("demo")  # it deletes itself after it fired
         asked = {"environment": "demo", "expiresAt": before.expires_at}
-        closed = account.invoke("close_environment", account.asked(asked, "expiry"))
+        closed = account.invoke("close_environment", account.machine_input(asked, "expiry"))
         assert closed["status"] == "OUTDATED"
         assert armed_for(account) == latest
 

@@ -374,7 +374,7 @@ class TestSchedules:
         account.pass_time(7 * 3600)
         fired = json.loads(schedule(account)["Target"]["Input"])
         account.schedules.disarm("demo")
-        closed = account.invoke("close_environment", account.asked(fired, "expiry"))
+        closed = account.invoke("close_environment", account.machine_input(fired, "expiry"))
         assert closed["status"] == "OUTDATED"
         armed = schedule(account)["ScheduleExpression"]
         assert armed == f"at({record.expires_at.removesuffix('Z')})"
@@ -441,7 +441,7 @@ class TestDeletionsThatNobodyMeant:
         create = account.instruction(environment(owner="b"), "b")
         account.pass_time(1)
         deletion = account.start_execution("follow-up", DELETE_MACHINE)
-        closing = account.asked({"environment": "demo", **follow_up}, deletion)
+        closing = account.machine_input({"environment": "demo", **follow_up}, deletion)
         closed = account.invoke("close_environment", closing)
         assert closed["status"] == ("CLOSED" if before is Status.READY else "SETTLE")
 

@@ -69,7 +69,7 @@ def test_a_newer_record_is_refused_and_not_changed(
     before = item(newer)
     told = f"wrote the record of demo.*form {FORM + 1}.*{FORM}.*Update the stack"
     with pytest.raises(errors.RecordTooNewError, match=told):
-        newer.invoke(function, newer.asked(asked))
+        newer.invoke(function, newer.machine_input(asked))
     assert newer.mutating_calls == []
     assert item(newer) == before
 
@@ -77,7 +77,7 @@ def test_a_newer_record_is_refused_and_not_changed(
 def test_a_record_that_became_newer_since_the_plan_is_refused(
     account: BivouacAccount, record: Record
 ) -> None:
-    plan = account.invoke("check_request", account.asked(environment()))
+    plan = account.invoke("check_request", account.machine_input(environment()))
     write(account, "SET form = :form", **{":form": {"N": str(FORM + 1)}})
     with pytest.raises(errors.RecordTooNewError):
         account.invoke("open_environment", {**plan, "execution": "arn"})

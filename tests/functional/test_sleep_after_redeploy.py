@@ -91,7 +91,7 @@ def test_the_failed_change_does_not_come_back(
 ) -> None:
     """W01: its event is delivered once more."""
     failed.sleep({"environment": "demo"})
-    again = account.asked({"redeploy": redeploy}, "again")
+    again = account.machine_input({"redeploy": redeploy}, "again")
     assert account.invoke("check_request", again)["status"] == "OUTDATED"
 
 
@@ -115,5 +115,7 @@ def test_a_failed_request_that_is_kept_sleeps_and_wakes_unchanged(
 def test_a_late_rollback_changes_nothing(account: BivouacAccount, failed: Machines) -> None:
     failed.sleep({"environment": "demo"})
     late = {"rollBack": {"environment": "demo", "generation": 2}}
-    assert account.invoke("check_request", account.asked(late, "late"))["status"] == "OUTDATED"
+    assert (
+        account.invoke("check_request", account.machine_input(late, "late"))["status"] == "OUTDATED"
+    )
     assert account.record().status is Status.ASLEEP

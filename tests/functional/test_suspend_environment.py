@@ -27,7 +27,7 @@ def held(account: BivouacAccount, status: Status = Status.READY, **changes: Any)
 
 
 def suspended(account: BivouacAccount, who: str = "sleep", **asked: Any) -> dict[str, Any]:
-    event = account.asked({"environment": "demo", **asked}, who)
+    event = account.machine_input({"environment": "demo", **asked}, who)
     return suspend_environment(event, account.now(), account.holder(event["execution"]))
 
 
@@ -51,7 +51,7 @@ def test_a_running_environment_is_held_under_a_new_generation(
 
 def test_it_answers_as_a_function(account: BivouacAccount) -> None:
     held(account)
-    event = account.asked({"environment": "demo", "reason": "office hours"}, "sleep")
+    event = account.machine_input({"environment": "demo", "reason": "office hours"}, "sleep")
     assert account.invoke("suspend_environment", event)["status"] == "SUSPENDED"
 
 

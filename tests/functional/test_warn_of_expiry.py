@@ -49,7 +49,7 @@ def test_extend_lease_accepts_the_command(account: BivouacAccount) -> None:
     warned(account)
     ((_, detail),) = account.published
     asked = json.loads(shlex.split(detail["extendWith"])[-1])
-    answer = account.invoke("extend_lease", account.asked(asked))
+    answer = account.invoke("extend_lease", account.machine_input(asked))
     assert answer["outcome"] == "UNCHANGED"  # ENDS lies beyond the cap of today's lease
 
 

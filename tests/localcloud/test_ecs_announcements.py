@@ -6,46 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
-
-from localcloud.ecs.announcements import Announcement
 from localcloud.events.ecs import delivered
 from localcloud.tasks.scripted import exits, healthy, in_turn, pull_failed, runs
 from localcloud.timings import TEST
+from tests.localcloud.sent_events import DEPLOYMENT, SERVICE, TASK, SentEvents
 from tests.localcloud.strict_cloud import Cloud, connected, health_check, web_container
 
 IMAGE = "registry/web:1"
 NOT_FOUND = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
-TASK, DEPLOYMENT, SERVICE = (
-    "ECS Task State Change",
-    "ECS Deployment State Change",
-    "ECS Service Action",
-)
-
-
-class SentEvents:
-    """Everything that ECS has sent since the test began to listen."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._all: list[Announcement] = []
-        cloud.plane.announcements.listen(self._all.append)
-
-    def of(self, detail_type: str) -> list[Announcement]:
-        return [item for item in self._all if item.detail_type == detail_type]
-
-    def details(self, detail_type: str) -> list[dict[str, Any]]:
-        return [dict(item.detail) for item in self.of(detail_type)]
-
-    def names(self, detail_type: str) -> list[str]:
-        return [detail["eventName"] for detail in self.details(detail_type)]
-
-    def clear(self) -> None:
-        self._all.clear()
-
-
-@pytest.fixture
-def sent(cloud: Cloud) -> SentEvents:
-    return SentEvents(cloud)
 
 
 def statuses(details: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:

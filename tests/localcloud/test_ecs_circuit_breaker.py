@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from localcloud.ecs.announcements import Announcement
 from localcloud.ecs.circuit_breaker import pause, threshold
 from localcloud.tasks.scripted import exits, in_turn, pull_failed, runs, unhealthy
 from localcloud.timings import TEST
+from tests.localcloud.sent_events import DEPLOYMENT, SentEvents
 from tests.localcloud.strict_cloud import Cloud, connected, health_check, web_container
 
 BROKEN = "registry/web:broken"
@@ -157,11 +157,10 @@ class TestRollback:
 
     def test_eventbridge_gets_the_events_of_both_deployments(self, cloud: Cloud) -> None:
         (good,) = cloud.running_web(deploymentConfiguration=breaker())["deployments"]
-        announced: list[Announcement] = []
-        cloud.plane.announcements.listen(announced.append)
+        sent = SentEvents(cloud)
         failed = deploy_broken(cloud)
         cloud.wait(LONG)
-        changes = [item.detail for item in announced if "Deployment" in item.detail_type]
+        changes = sent.details(DEPLOYMENT)
         assert [(c["eventName"][19:], c["deploymentId"]) for c in changes] == [
             ("IN_PROGRESS", failed["id"]),
             ("FAILED", failed["id"]),

@@ -10,7 +10,6 @@ import boto3
 import pytest
 
 from localcloud.account import REGION
-from localcloud.ecs.announcements import Announcement
 from localcloud.ecs.obstacles import (
     CAPACITY,
     INTERFACE_TIMEOUT,
@@ -19,6 +18,7 @@ from localcloud.ecs.obstacles import (
     VCPU_LIMIT,
 )
 from localcloud.timings import TEST
+from tests.localcloud.sent_events import SERVICE, SentEvents
 from tests.localcloud.strict_cloud import Cloud, connected, refused, web_container
 
 LONG = 30.0
@@ -32,10 +32,6 @@ def asked_for(cloud: Cloud, **arguments: Any) -> dict[str, Any]:
     cloud.wait()
     deployment: dict[str, Any] = cloud.described()["deployments"][0]
     return deployment
-
-
-def actions(announced: list[Announcement]) -> list[dict[str, Any]]:
-    return [dict(item.detail) for item in announced if item.detail_type == "ECS Service Action"]
 
 
 class TestPlacement:
@@ -53,14 +49,12 @@ class TestPlacement:
         assert deployment["failedTasks"] >= 3
         assert deployment["rolloutState"] == "IN_PROGRESS"
 
-    def test_the_same_refusal_is_reported_once(self, cloud: Cloud) -> None:
+    def test_the_same_refusal_is_reported_once(self, cloud: Cloud, sent: SentEvents) -> None:
         """H25."""
-        announced: list[Announcement] = []
-        cloud.plane.announcements.listen(announced.append)
         cloud.plane.obstacles.refuse_placement("*", CAPACITY)
         asked_for(cloud)
         assert len([text for text in cloud.events() if CAPACITY in text]) == 1
-        failure = actions(announced)[0]
+        failure = sent.details(SERVICE)[0]
         assert failure["eventType"] == "ERROR"
         assert failure["eventName"] == "SERVICE_TASK_PLACEMENT_FAILURE"
         assert failure["reason"] == "RESOURCE:FARGATE"
@@ -90,16 +84,16 @@ class TestPlacement:
         cloud.wait()
         assert [task["group"] for task in cloud.tasks()] == ["service:web"]
 
-    def test_throttled_operations_are_retried_and_not_counted(self, cloud: Cloud) -> None:
+    def test_throttled_operations_are_retried_and_not_counted(
+        self, cloud: Cloud, sent: SentEvents
+    ) -> None:
         """H17."""
-        announced: list[Announcement] = []
-        cloud.plane.announcements.listen(announced.append)
         cloud.plane.obstacles.throttle_operations("web")
         deployment = asked_for(cloud)
         assert cloud.events() == [
             "(service web) operations are being throttled. Will try again later."
         ]
-        assert actions(announced)[0]["eventName"] == "ECS_OPERATION_THROTTLED"
+        assert sent.details(SERVICE)[0]["eventName"] == "ECS_OPERATION_THROTTLED"
         assert deployment["failedTasks"] == 0
         cloud.plane.obstacles.clear()
         cloud.wait()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from localcloud.ecs.announcements import Announcement
 from localcloud.timings import TEST
+from tests.localcloud.sent_events import TASK, SentEvents
 from tests.localcloud.strict_cloud import Cloud
 
 LAG = 2.0
@@ -12,15 +12,14 @@ LAG = 2.0
 def test_a_lagging_read_returns_an_earlier_version_of_the_task(cloud: Cloud) -> None:
     """W01: if an event's version is above that of the answer, poll again."""
     cloud.running_web()
-    announced: list[Announcement] = []
-    cloud.plane.announcements.listen(announced.append)
+    sent = SentEvents(cloud)
     cloud.plane.read_lag = LAG
     task_arn = cloud.tasks()[0]["taskArn"]
     cloud.ecs.stop_task(cluster="shop", task=task_arn)
     cloud.wait(0)
     (seen,) = cloud.tasks()
     assert (seen["taskArn"], seen["lastStatus"]) == (task_arn, "RUNNING")
-    assert seen["version"] < announced[-1].detail["version"]
+    assert seen["version"] < sent.details(TASK)[-1]["version"]
     cloud.wait(LAG + TEST.deprovisioning)
     (stopped,) = (task for task in cloud.tasks("STOPPED") if task["taskArn"] == task_arn)
     assert stopped["lastStatus"] == "STOPPED"

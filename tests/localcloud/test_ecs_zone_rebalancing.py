@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from localcloud.account import SUBNET_IDS
-from localcloud.ecs.announcements import Announcement
 from tests.localcloud.member_by_member import is_like, recorded
+from tests.localcloud.sent_events import SERVICE, SentEvents
 from tests.localcloud.strict_cloud import Cloud, refused
 
 NO_ROOM: dict[str, Any] = {
@@ -88,8 +88,7 @@ class TestAServiceThatIsSpreadUnevenly:
         full, half, empty = zones
         (deployment,) = cloud.described()["deployments"]
         cloud.plane.obstacles.clear()
-        heard: list[Announcement] = []
-        cloud.plane.announcements.listen(heard.append)
+        sent = SentEvents(cloud)
         most = 0
         for _ in range(100):
             cloud.wait(0.02)
@@ -113,7 +112,11 @@ class TestAServiceThatIsSpreadUnevenly:
         assert is_like(shapes["started elsewhere"], cloud.events()[2])
         assert is_like(shapes["balanced"], cloud.events()[0])
         assert any(is_like(shapes["not balanced"], text) for text in cloud.events())
-        assert actions(heard) == ["TASKS_STARTED", "TASKS_STOPPED", "SERVICE_REBALANCING_COMPLETED"]
+        assert sent.names(SERVICE) == [
+            "TASKS_STARTED",
+            "TASKS_STOPPED",
+            "SERVICE_REBALANCING_COMPLETED",
+        ]
 
     def test_a_zone_that_still_has_no_capacity_is_reported(
         self, cloud: Cloud, zones: list[str]
@@ -169,7 +172,3 @@ def test_scaling_in_stops_tasks_of_the_fullest_zone(cloud: Cloud) -> None:
 
 def spread(cloud: Cloud) -> dict[str, int]:
     return dict(Counter(task["availabilityZone"] for task in cloud.tasks()))
-
-
-def actions(heard: list[Announcement]) -> list[str]:
-    return [item.detail["eventName"] for item in heard if item.detail_type == "ECS Service Action"]

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from localcloud.ecs.announcements import Announcement
-from localcloud.events.ecs import delivered
 from localcloud.request_shape import service_model
 from localcloud.tasks.scripted import ignores_sigterm, pull_failed
 from tests.localcloud.member_by_member import assert_as_recorded, unknown_members
+from tests.localcloud.sent_events import SentEvents
 from tests.localcloud.strict_cloud import Cloud, web_container
-
-
-class SentEvents:
-    """The events of one account, as a rule's target gets them."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
-        self._all: list[Announcement] = []
-        cloud.plane.announcements.listen(self._all.append)
-
-    def all(self) -> list[dict[str, Any]]:
-        return [delivered(item, self._cloud.plane.account) for item in self._all]
-
-    def first(self, **detail: str) -> dict[str, Any]:
-        """The first event whose detail has these members."""
-        return next(event for event in self.all() if detail.items() <= event["detail"].items())
-
-
-@pytest.fixture
-def sent(cloud: Cloud) -> SentEvents:
-    return SentEvents(cloud)
 
 
 def a_life(cloud: Cloud) -> None:
@@ -63,7 +39,7 @@ def test_a_tasks_event_has_members_of_its_description_only(cloud: Cloud, sent: S
     and the status of agents under another name. None has a health status."""
     a_life(cloud)
     task = service_model("ecs").shape_for("Task")
-    for event in sent.all():
+    for event in sent.delivered():
         if event["detail-type"] == "ECS Task State Change":
             unknown = unknown_members(task, event["detail"])
             assert {name.rsplit("[")[-1] for name in unknown} <= {".updatedAt", "0].status"}
