@@ -79,7 +79,8 @@ def _services(reader: Reader, entries: Any, at: str) -> Any:
         for given, here in _unwrapped(reader, entry, f"{at}[{index}]"):
             there = f"services[{len(found)}]"
             service, where = _unwrapped_service(reader, given, here, there)
-            reader.places[there] = where
+            if where != there:
+                reader.places[there] = where
             found.append(reader.value(service, service_form(), where, there))
     return found
 
