@@ -6,12 +6,11 @@ is named: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateSe
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from bivouac.json_types import ReadOnlyJson
 from bivouac.request.findings import Problem
-from bivouac.request.messages import too_often
+from bivouac.request.messages import repeated, too_often
 
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
@@ -85,15 +84,15 @@ def strategy_problems(
     """`providers`: those of the cluster. Source:
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
     (github.com/badmintoncryer/cdk-preflight, rules/ecs, has what CreateService answers)."""
-    counts = Counter(item["capacityProvider"] for item in strategy if "capacityProvider" in item)
-    for name, count in counts.items():
-        if count > 1:
-            yield Problem(path, too_often(name, count))
+    names = [item["capacityProvider"] for item in strategy if "capacityProvider" in item]
+    for name, count in repeated(names).items():
+        yield Problem(path, too_often(name, count))
+    for name in dict.fromkeys(names):
         if name in FARGATE_PROVIDERS and name not in providers:
             yield Problem(
                 path,
-                f"{name} is not among cluster.capacityProviders; add it there, or leave that "
-                "field out",
+                f"{name} is not among cluster.capacityProviders; add it there, or leave that field "
+                "out",
             )
     if any(strategy) and not any(item.get("weight") for item in strategy):
         yield Problem(path, 'no capacity provider has a weight; give one "weight": 1')
