@@ -22,7 +22,7 @@ from rich.console import Console
 
 from bench import samples
 from bench.commands import Commands
-from bench.executions import Executions
+from bench.executions import Executions, deployed
 from bench.figures import Step, Target
 from bench.report import WORTH_A_ROW, table
 from bench.running import Measurement, run
@@ -30,9 +30,6 @@ from bench.waiting import BenchError, Stop
 from localcloud.account import EXECUTION_ROLE_NAME, SECURITY_GROUP_ID, SUBNET_IDS
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import user_keys
-from localcloud.stack import TEMPLATE, parameters
-from localcloud.tasks import scripted
-from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.tasks.scripted_edges import PROOF_SECONDS
 from localcloud.timings import AWS_LIKE, Timings
 
@@ -312,10 +309,7 @@ def measure(sizes: Sequence[int], with_cli: bool, console: Console, stop: Stop) 
         LocalCloud(AWS_LIKE, "scripted", 0) as cloud,
         ThreadPoolExecutor() as pool,
     ):
-        assert isinstance(cloud.runtime, ScriptedRuntime)
-        stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
-        executions = Executions(cloud, stack, stop, LIMIT)
+        executions = deployed(cloud, stop, LIMIT)
 
         cycles = []
         try:

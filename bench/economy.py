@@ -22,7 +22,7 @@ from rich.console import Console
 
 from bench import executions, minimal, samples
 from bench.calls import ApiCall, CallLog
-from bench.executions import Executions
+from bench.executions import deployed
 from bench.figures import Step, Target
 from bench.report import table
 from bench.running import Measurement, run
@@ -31,9 +31,6 @@ from bivouac.environment.blueprint import Blueprint
 from bivouac.request.planning.plan import plan
 from bivouac.settings import RequestSettings, ScheduleSettings
 from localcloud.cloud import LocalCloud
-from localcloud.stack import TEMPLATE, parameters
-from localcloud.tasks import scripted
-from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.template import Stack
 from localcloud.timings import AWS_LIKE
 
@@ -133,14 +130,12 @@ class _Bench:
     """One local cloud on which cycles are run."""
 
     def __init__(self, cloud: LocalCloud, calls: CallLog, scale: float, stop: Stop) -> None:
-        assert isinstance(cloud.runtime, ScriptedRuntime)
         self._cloud = cloud
         self._calls = calls
         self._scale = scale
         self._stop = stop
-        self._stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        cloud.runtime.script(self._stack.parameters["ProofImage"], scripted.proof_client)
-        self._executions = Executions(cloud, self._stack, stop, LIMIT)
+        self._executions = deployed(cloud, stop, LIMIT)
+        self._stack = self._executions.stack
         minimal.make_table(cloud)
 
     def cycle(self, services: int) -> Cycle:

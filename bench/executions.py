@@ -16,6 +16,9 @@ from bench.waiting import BenchError, Stop
 from localcloud.cloud import LocalCloud
 from localcloud.credentials import user_keys
 from localcloud.following import OVER, history, state_visits
+from localcloud.stack import TEMPLATE, parameters
+from localcloud.tasks import scripted
+from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.template import Stack
 
 STARTER = user_keys()
@@ -44,12 +47,20 @@ def caller(access_key_id: str, /) -> bool:
     return access_key_id == STARTER.access_key_id or access_key_id.startswith(ROLE_PREFIX)
 
 
+def deployed(cloud: LocalCloud, stop: Stop, limit: float) -> Executions:
+    """Those of a new stack in a local cloud with scripted tasks, whose proof clients prove."""
+    stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
+    assert isinstance(cloud.runtime, ScriptedRuntime)
+    cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
+    return Executions(cloud, stack, stop, limit)
+
+
 class Executions:
     """The executions of one deployed stack."""
 
     def __init__(self, cloud: LocalCloud, stack: Stack, stop: Stop, limit: float) -> None:
         self._cloud = cloud
-        self._stack = stack
+        self.stack = stack
         self._stop = stop
         self._limit = limit
         self._looking = cloud.client("stepfunctions")
@@ -66,7 +77,7 @@ class Executions:
         """The execution's ARN, and the time just before its start."""
         started_at = time.time()
         arn = self._starting.start_execution(
-            stateMachineArn=self._stack.outputs[f"{machine}StateMachineArn"],
+            stateMachineArn=self.stack.outputs[f"{machine}StateMachineArn"],
             input=json.dumps(content),
         )["executionArn"]
         return arn, started_at
@@ -96,7 +107,7 @@ class Executions:
     def of(self, machine: Machine) -> list[str]:
         """ARNs of all executions of a machine, whoever started them."""
         pages = self._looking.get_paginator("list_executions").paginate(
-            stateMachineArn=self._stack.outputs[f"{machine}StateMachineArn"]
+            stateMachineArn=self.stack.outputs[f"{machine}StateMachineArn"]
         )
         return [each["executionArn"] for page in pages for each in page["executions"]]
 
@@ -109,7 +120,7 @@ class Executions:
     def end_warm_functions(self) -> None:
         """Makes every function start cold: nobody creates environments so often that they stay
         warm."""
-        for function in self._stack.functions.values():
+        for function in self.stack.functions.values():
             for process_id in self._cloud.workers.processes(function.name):
                 os.kill(process_id, signal.SIGKILL)
 

@@ -15,15 +15,12 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 
 from bench import samples
-from bench.executions import Executions
+from bench.executions import deployed
 from bench.figures import Target
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import Stop
 from localcloud.cloud import LocalCloud
-from localcloud.stack import TEMPLATE, parameters
-from localcloud.tasks import scripted
-from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.timings import AWS_LIKE, Timings
 
 LIMIT = 300.0
@@ -52,10 +49,7 @@ def measure(sizes: Sequence[int], console: Console, stop: Stop) -> list[Expiry]:
     """Raises BenchError, StoppedError."""
     found = []
     with LocalCloud(AWS_LIKE, "scripted", 0) as cloud:
-        assert isinstance(cloud.runtime, ScriptedRuntime)
-        stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
-        executions = Executions(cloud, stack, stop, LIMIT)
+        executions = deployed(cloud, stop, LIMIT)
         for services in sizes:
             console.print(f"{services} service(s): created, then its lease ends")
             name = f"expiry-{services}"

@@ -16,15 +16,12 @@ from typing import Any
 from rich.console import Console
 
 from bench import samples
-from bench.executions import Execution, Executions
+from bench.executions import Execution, Executions, deployed
 from bench.figures import Target, percentile
 from bench.report import table
 from bench.running import Measurement, run
 from bench.waiting import BenchError, Stop
 from localcloud.cloud import LocalCloud
-from localcloud.stack import TEMPLATE, parameters
-from localcloud.tasks import scripted
-from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.timings import AWS_LIKE
 
 ENVIRONMENTS = 50
@@ -52,11 +49,8 @@ def measure(environments: int, console: Console, stop: Stop) -> Fleet:
     """Raises BenchError, StoppedError."""
     timings = replace(samples.scaled(AWS_LIKE, SCALE), wait_scale=AWS_LIKE.wait_scale)
     with LocalCloud(timings, "scripted", 0, rate_limits=True) as cloud:
-        assert isinstance(cloud.runtime, ScriptedRuntime)
         assert cloud.rate_limits is not None
-        stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
-        executions = Executions(cloud, stack, stop, LIMIT)
+        executions = deployed(cloud, stop, LIMIT)
         names = [f"fleet-{number:02}" for number in range(1, environments + 1)]
 
         console.print(f"creating {environments} environments at once")

@@ -24,7 +24,7 @@ from botocore.exceptions import WaiterError
 from rich.console import Console
 
 from bench import samples
-from bench.executions import Executions
+from bench.executions import deployed
 from bench.figures import Target, percentile
 from bench.report import table
 from bench.running import Measurement, run
@@ -33,10 +33,8 @@ from localcloud.cloud import LocalCloud
 from localcloud.credentials import user_keys
 from localcloud.endpoint.calls import Call
 from localcloud.events.delivery import Delivery
-from localcloud.stack import TEMPLATE, parameters
 from localcloud.tasks import scripted
 from localcloud.tasks.scripted import ScriptedRuntime
-from localcloud.template import Stack
 from localcloud.timings import AWS_LIKE
 
 WAITERS = user_keys()
@@ -165,9 +163,8 @@ class Rounds:
         self._scale = scale
         self._resumed = resumed
         self._stop = stop
-        self._stack: Stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        self._runtime.script(self._stack.parameters["ProofImage"], scripted.proof_client)
-        self._executions = Executions(cloud, self._stack, stop, LIMIT)
+        self._executions = deployed(cloud, stop, LIMIT)
+        self._stack = self._executions.stack
 
     def round(self, group: Group, number: int, draw: random.Random) -> list[Lag]:
         """A create whose services become ready one by one, and its deletion. Functions start

@@ -18,7 +18,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import Item
 from rich.console import Console
 
-from bench.executions import Execution, Executions
+from bench.executions import Execution, deployed
 from bench.figures import Target
 from bench.report import table
 from bench.running import Measurement, run
@@ -28,9 +28,6 @@ from localcloud.endpoint.calls import Call
 from localcloud.following import history
 from localcloud.moto_changes.item_sizes import item_size
 from localcloud.moto_changes.patching import all_patched
-from localcloud.stack import TEMPLATE, parameters
-from localcloud.tasks import scripted
-from localcloud.tasks.scripted import ScriptedRuntime
 from localcloud.timings import TEST
 from tests import largest
 
@@ -128,16 +125,14 @@ class Kinds:
     """Every kind, on one local cloud."""
 
     def __init__(self, cloud: LocalCloud, watching: Watching, stop: Stop) -> None:
-        assert isinstance(cloud.runtime, ScriptedRuntime)
         self._cloud = cloud
         self._watching = watching
-        stack = cloud.deploy(TEMPLATE, parameters(cloud.account))
-        cloud.runtime.script(stack.parameters["ProofImage"], scripted.proof_client)
+        self._executions = deployed(cloud, stop, LIMIT)
+        stack = self._executions.stack
         watching.tables |= {
             stack.outputs["EnvironmentsTableName"]: "record",
             stack.resources["WaitsTable"]: "wait",
         }
-        self._executions = Executions(cloud, stack, stop, LIMIT)
 
     def lived(self, number: int, kind: str, request_of: Callable[[str], Any]) -> Measured:
         """Created, proven, deleted. Raises BenchError, StoppedError."""
