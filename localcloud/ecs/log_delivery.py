@@ -12,24 +12,16 @@ from localcloud.account import Account
 from localcloud.ecs.secret_delivery import Refusal
 from localcloud.tasks.runtime import LogTarget
 
+_NO_SUCH_GROUP = "ResourceNotFoundException: The specified log group does not exist."
 
-def missing_group() -> str:
-    """The stopped reason of a task whose log group is missing (H09); RequestID is always new."""
+
+def stopped_reason(error: str) -> str:
+    """Of a task whose log stream cannot be created (H09); RequestID is always new."""
     return (
         "ResourceInitializationError: failed to validate logger args: create stream has been "
         "retried 1 times: failed to create Cloudwatch log stream: operation error CloudWatch "
         f"Logs: CreateLogStream, https response error StatusCode: 400, RequestID: {uuid.uuid4()}, "
-        "ResourceNotFoundException: The specified log group does not exist. : exit status 1"
-    )
-
-
-def denied(refusal: str) -> str:
-    """The stopped reason of a task whose execution role may not write there."""
-    return (
-        "ResourceInitializationError: failed to validate logger args: create stream has been "
-        "retried 1 times: failed to create Cloudwatch log stream: operation error CloudWatch "
-        f"Logs: CreateLogStream, https response error StatusCode: 400, RequestID: {uuid.uuid4()}, "
-        f"api error AccessDeniedException: {refusal} : exit status 1"
+        f"{error} : exit status 1"
     )
 
 
@@ -60,11 +52,11 @@ class LogDelivery:
         options = configuration.get("options", {})
         arn = self._account.arn("logs", f"log-group:{target.group}:log-stream:{target.stream}")
         if role_arn and (refused := self.refusal(role_arn, "logs:CreateLogStream", arn)):
-            return denied(refused)
+            return stopped_reason(f"api error AccessDeniedException: {refused}")
         elsewhere = options.get("awslogs-region", self._account.region) != self._account.region
         if elsewhere or target.group not in self._logs.groups:
             if options.get("awslogs-create-group") != "true" or elsewhere:
-                return missing_group()
+                return stopped_reason(_NO_SUCH_GROUP)
             self._logs.create_log_group(target.group, {})
         self._logs.ensure_log_stream(target.group, target.stream)
         return None
