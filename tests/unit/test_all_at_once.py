@@ -163,3 +163,24 @@ def test_wrong_entries_of_a_long_list_hide_no_other() -> None:
     found = problems(environment(connect=[*right, "api", "api", connection("web", "nobody")]))
     assert {"connect[9]", "connect[10]"} <= {each.partition(":")[0] for each in found}
     assert any("'nobody'" in each for each in found), found
+
+
+NOBODY = {"serviceName": "nobody", "condition": "START"}
+WEB_TO_NOBODY = connection("service-connect-nginx-service", "nobody")
+
+
+@pytest.mark.parametrize("wrong", ["web", 3, {"from": "web"}, {"to": {"service": "web"}}])
+def test_a_wrong_connection_does_not_move_the_next_one(wrong: Any) -> None:
+    request = environment(full()) | {"connect": [wrong, WEB_TO_NOBODY, wrong, WEB_TO_NOBODY]}
+    of_others = [each for each in problems(request) if "is named 'nobody'" in each]
+    assert [each.partition(".")[0] for each in of_others] == ["connect[1]", "connect[3]"]
+
+
+@pytest.mark.parametrize("wrong", ["web", 3, {"condition": "START"}, {"serviceName": 3}])
+def test_a_wrong_dependency_does_not_move_the_next_one(wrong: Any) -> None:
+    """Nor is it told as a service that nobody has named."""
+    request = environment(full(dependsOn=[wrong, NOBODY]))
+    told = problems(request)
+    assert len(told) == 2
+    assert told[0].startswith("services[0].dependsOn[0]")
+    assert ".dependsOn[1].serviceName: no service is named 'nobody'" in told[1]

@@ -64,7 +64,6 @@ class RequestCheck:
             "environment": blueprint.environment,
             "plan": blueprint.to_json(),
             "dryRun": planned.dry_run,
-            "settled": False,
             "instruction": instruction.to_json(),
         }
         _refuse(limits.record_problems(blueprint, instruction, record))

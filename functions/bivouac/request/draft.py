@@ -20,6 +20,9 @@ class Draft(Findings):
     undescribed: set[str] = field(default_factory=set)
     """The others of them."""
     renamed: list[Renamed] = field(default_factory=list)
+    shifted: dict[str, str] = field(default_factory=dict)
+    """From the places of entries to where they were before wrong ones were left out of their list.
+    Only what looks at several services together names such places."""
     plain_values: frozenset[str] = frozenset()
     """Names of variables that the request says are no secrets."""
     cluster: Json = field(default_factory=dict)

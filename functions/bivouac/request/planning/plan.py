@@ -118,7 +118,7 @@ def _planned(draft: Draft, content: Json, now: datetime) -> Blueprint | None:
     warnings = _office_hours(draft, request.schedule, now) if request.schedule else []
     draft.problems.extend(_across(parties, namespace))
     related = relations(parties, request.connect, namespace)
-    draft.problems.extend(related.problems)
+    draft.problems.extend(moved(related.problems, draft.shifted))
     if draft.problems:
         return None
     built = {party.service_name: party.built for party in parties if party.built}
@@ -185,7 +185,7 @@ def _own_fields(draft: Draft, content: Json) -> EnvironmentRequest | None:
         for index, each in enumerate(entries)
         if not isinstance(each, dict)
     )
-    request, _ = own_fields.read(EnvironmentRequest, content, "", draft.problems)
+    request, _ = own_fields.read(EnvironmentRequest, content, "", draft)
     if request is not None and len(entries) > MOST_SERVICES:
         return request.model_copy(update={"services": entries[:MOST_SERVICES]})
     return request

@@ -37,7 +37,7 @@ def plan_service(
 ) -> Party:
     """One service, planned as far as its problems allow."""
     content = merged(request.defaults, given)
-    service, wrong = own_fields.read(Service, content, path, draft.problems)
+    service, wrong = own_fields.read(Service, content, path, draft)
     if service is None:
         return Party("", path)
     if "serviceName" not in wrong:
