@@ -18,9 +18,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import Item
 from rich.console import Console
 
-from bench import executions, minimal, samples
+from bench import executions, minimal, samples, written_items
 from bench.calls import ApiCall, CallLog
 from bench.executions import deployed
 from bench.figures import Step, Target
@@ -64,6 +66,8 @@ class Cycle:
     """How often each state was entered, in create and delete together."""
     calls: Counts
     by_hand: Counts
+    write_units: int
+    """Of DynamoDB, at most."""
 
     @property
     def most_transitions(self) -> int:
@@ -136,6 +140,11 @@ class _Bench:
         self._stop = stop
         self._executions = deployed(cloud, stop, LIMIT)
         self._stack = self._executions.stack
+        self._tables = {
+            self._stack.outputs["EnvironmentsTableName"],
+            self._stack.resources["WaitsTable"],
+        }
+        self._write_units = 0
         minimal.make_table(cloud)
 
     def cycle(self, services: int) -> Cycle:
@@ -143,11 +152,13 @@ class _Bench:
         request = samples.environment(f"shop-{services}", services)
         with ThreadPoolExecutor(1) as pool:
             by_hand = pool.submit(self._by_hand, request, samples.waves(services))
+            units = self._write_units
             transitions, steps, calls = self.life(request)
             states: Counter[str] = Counter()
             for step in steps:
                 states[step.name] += step.visits
-            return Cycle(services, transitions, dict(states), calls, by_hand.result())
+            units = self._write_units - units
+            return Cycle(services, transitions, dict(states), calls, by_hand.result(), units)
 
     def life(self, request: dict[str, Any]) -> tuple[int, list[Step], Counts]:
         began = time.time()
@@ -167,6 +178,11 @@ class _Bench:
             steps,
             counted(self._calls.between(began, time.time(), self._of_a_cycle)),
         )
+
+    def written(self, backend: DynamoDBBackend, table: str, item: Item) -> None:
+        """Counts what the stack writes; the hand-written sequence has a table of its own."""
+        if table in self._tables:
+            self._write_units += written_items.write_units(backend, table, item)
 
     def _of_a_cycle(self, access_key_id: str) -> bool:
         """The sweep reads all environments, however many there are, and first when the stack is
@@ -220,9 +236,10 @@ def measure(sizes: Sequence[int], console: Console, stop: Stop) -> Economy:
     cycles = []
     with LocalCloud(samples.scaled(AWS_LIKE, SCALE), "scripted", 0, calls.note) as cloud:
         bench = _Bench(cloud, calls, SCALE, stop)
-        for services in sizes:
-            console.print(f"a cycle of {services} service(s), and the same by hand")
-            cycles.append(bench.cycle(services))
+        with written_items.observed(bench.written):
+            for services in sizes:
+                console.print(f"a cycle of {services} service(s), and the same by hand")
+                cycles.append(bench.cycle(services))
     return Economy(cycles, [_waited(seconds, console, stop) for seconds in WAITS])
 
 
@@ -259,6 +276,8 @@ def _transitions(economy: Economy) -> Any:
     made.add_section()
     made.add_row("billed, retries included", *(str(c.transitions) for c in economy.cycles))
     made.add_row("at most", *(str(c.most_transitions) for c in economy.cycles))
+    made.add_section()
+    made.add_row("write units of DynamoDB, at most", *(str(c.write_units) for c in economy.cycles))
     return made
 
 

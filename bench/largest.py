@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import Item
 from rich.console import Console
 
+from bench import written_items
 from bench.executions import Execution, deployed
 from bench.figures import Target
 from bench.report import table
@@ -27,7 +27,6 @@ from localcloud.cloud import LocalCloud
 from localcloud.endpoint.calls import Call
 from localcloud.following import history
 from localcloud.moto_changes.item_sizes import item_size
-from localcloud.moto_changes.patching import all_patched
 from localcloud.timings import TEST
 from tests import largest
 
@@ -85,24 +84,9 @@ class Watching:
             for entry in call.parameters["Entries"]:
                 self.now.note("event", sum(len(str(part).encode()) for part in entry.values()))
 
-    @contextmanager
-    def items(self) -> Iterator[None]:
-        """While entered, each item is measured when it is written."""
-
-        def written(original: Callable[..., Item]) -> Callable[..., Item]:
-            def write(backend: DynamoDBBackend, name: str, *args: Any, **kwargs: Any) -> Item:
-                item = original(backend, name, *args, **kwargs)
-                if name in self.tables:
-                    self.now.note(self.tables[name], item_size(item.attrs))
-                return item
-
-            return write
-
-        names = ("update_item", "put_item")
-        with all_patched(
-            (DynamoDBBackend, name, written(getattr(DynamoDBBackend, name))) for name in names
-        ):
-            yield
+    def item(self, _: DynamoDBBackend, table: str, item: Item) -> None:
+        if table in self.tables:
+            self.now.note(self.tables[table], item_size(item.attrs))
 
     def execution(self, events: Sequence[dict[str, Any]]) -> None:
         self.now.note("history", len(events))
@@ -168,7 +152,7 @@ def measure(kinds: Sequence[str], console: Console, stop: Stop) -> list[Measured
     found: list[Measured] = []
     with (
         LocalCloud(TIMINGS, "scripted", 0, observe=watching.call) as cloud,
-        watching.items(),
+        written_items.observed(watching.item),
     ):
         on_it = Kinds(cloud, watching, stop)
         for number, kind in enumerate(kinds, 1):

@@ -7,6 +7,7 @@ a round trip, and botocore's pauses if a rate limit refuses it.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import sys
@@ -251,11 +252,13 @@ def _namespaces(account: BivouacAccount) -> Iterator[dict[str, Any]]:
 
 def _deletions_take(account: BivouacAccount, begun: set[str]) -> None:
     """The first calls of a started deletion; the rest takes longer than all sweeps."""
-    pages = account.client("stepfunctions").get_paginator("list_executions")
+    client = account.client("stepfunctions")
+    pages = client.get_paginator("list_executions")
     for page in pages.paginate(stateMachineArn=DELETE_MACHINE):
         for each in page["executions"]:
-            name = each["name"].partition("-1-sweep-")[0]
-            if name in begun or name == "of-another":
+            started = client.describe_execution(executionArn=each["executionArn"])
+            name = json.loads(started["input"]).get("environment")
+            if name in begun or not name:
                 continue
             begun.add(name)
             account.client("dynamodb").update_item(

@@ -16,7 +16,7 @@ BY_HAND = {"ecs:CreateService": 2, "ecs:DescribeServices": 3, "dynamodb:PutItem"
 
 
 def cost(services: int, transitions: int) -> economy.Cycle:
-    return economy.Cycle(services, transitions, {}, CALLS, BY_HAND)
+    return economy.Cycle(services, transitions, {}, CALLS, BY_HAND, 0)
 
 
 def test_calls_are_counted_by_operation() -> None:
